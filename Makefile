@@ -1,0 +1,55 @@
+# make            set up (once) and build the book      make test      set up and run the tests
+# make test-all   also run the exported notebooks       make lab       open your notebooks in JupyterLab
+# make shots      screenshots of every page             make lint      style of the code
+# make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
+# make PYTHON=python3.12 …  use another Python for the set-up
+
+PYTHON ?= python3
+PY := .venv/bin/python
+BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
+
+book: .venv/ready
+	$(BUILD)
+	@echo
+	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
+
+test: .venv/ready browser
+	$(PY) -m pytest -m "not slow"
+
+test-all: .venv/ready browser
+	$(PY) -m pytest
+
+lab: notebooks
+	.venv/bin/jupyter lab --notebook-dir=my-notebooks
+
+# Yours to edit: a file that is there already is never written over.
+notebooks: book
+	mkdir -p my-notebooks
+	cp -n _build/html/notebooks/*.ipynb my-notebooks/
+	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
+
+shots: book browser
+	$(PY) tests/shots.py
+
+lint: .venv/ready
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+clean:
+	rm -rf _build .venv .pytest_cache .hypothesis .ruff_cache *.egg-info
+
+browser: .venv/ready
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	  || $(PY) -m playwright install chromium
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name a newer one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+.PHONY: book test test-all lab notebooks shots lint clean browser
