@@ -1,0 +1,123 @@
+"""agrees(): your function, normlib's and PyTorch's on the same inputs, in one small table."""
+
+import importlib.util
+from dataclasses import dataclass
+
+import numpy as np
+
+from normlib import functional
+from normlib._probes import token_probes
+
+CHECKED = ("layer_norm", "layer_norm_vjp", "rms_norm", "rms_norm_vjp")
+
+
+class Disagreement(AssertionError):
+    """Two implementations of one norm gave different numbers."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The largest differences found, one row for each probe; its text form is a table."""
+
+    name: str
+    rows: tuple  # (probe, difference from normlib, difference from torch or None, allowed)
+
+    @property
+    def ok(self):
+        """Whether every difference is within what is allowed."""
+        return all(a <= t and (b is None or b <= t) for _, a, b, t in self.rows)
+
+    def __repr__(self):
+        width = max(len(row[0]) for row in self.rows)
+        lines = [f"{self.name:{width}}   normlib   torch     allowed"]
+        for probe, a, b, t in self.rows:
+            torch = "–      " if b is None else f"{b:.1e}"
+            sign = "" if a <= t and (b is None or b <= t) else "   ✗"
+            lines.append(f"{probe:{width}}   {a:.1e}   {torch}   {t:.1e}{sign}")
+        return "\n".join(lines)
+
+
+def agrees(name, mine):
+    r"""Compare your function with normlib's and PyTorch's; raise if a number differs.
+
+    Parameters
+    ----------
+    name : str
+        One of ``"layer_norm"``, ``"layer_norm_vjp"``, ``"rms_norm"``, ``"rms_norm_vjp"``.
+    mine : callable
+        Called as ``mine(x, weight, bias, eps)``, without bias for RMS norm, and normalizes the
+        last axis. A ``_vjp`` returns ``(y, vjp)``; ``vjp(dy)`` returns
+        ``(dx, dweight, dbias)``. Compared are y and every gradient, PyTorch's by autograd.
+
+    Returns
+    -------
+    Agreement
+        The largest difference on each probe. Without PyTorch its column is empty.
+
+    Raises
+    ------
+    normlib.agree.Disagreement
+        With the table, if a difference is larger than allowed.
+    ValueError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> def rms_norm(x, weight, eps):
+    ...     return x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) * weight
+    >>> nl.agrees("rms_norm", rms_norm).ok
+    True
+    """
+    if name not in CHECKED:
+        raise ValueError(f"unknown norm {name!r}: choose one of {', '.join(CHECKED)}.")
+    has_torch = importlib.util.find_spec("torch") is not None
+    rows = []
+    for label, x, weight, bias, eps, allowed in token_probes():
+        parameters = (weight, bias) if name.startswith("layer") else (weight,)
+        dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
+        given = [a.copy() for a in (x, *parameters)]
+        found = _results(mine(*given, eps), dy)
+        library = getattr(functional, name)
+        expected = _results(library(x, x.shape[-1:], *parameters, eps=eps), dy)
+        against_torch = None
+        if has_torch:
+            against_torch = _difference(found, _torch_results(name, x, parameters, eps, dy))
+        rows.append((label, _difference(found, expected), against_torch, allowed))
+        if any((a != b).any() for a, b in zip(given, (x, *parameters), strict=True)):
+            raise Disagreement(f"{name} changes its input: write x = x - mean, not x -= mean.")
+    result = Agreement(name, tuple(rows))
+    if not result.ok:
+        raise Disagreement(f"the numbers differ in the rows marked ✗.\n{result!r}")
+    return result
+
+
+def _results(value, dy):
+    """The output alone, or the output and all gradients of a vjp."""
+    if isinstance(value, tuple | list):
+        y, vjp = value
+        return [y, *vjp(dy.copy())]
+    return [value]
+
+
+def _torch_results(name, x, parameters, eps, dy):
+    import torch
+
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
+    norm = getattr(torch.nn.functional, name.removesuffix("_vjp"))
+    y = norm(tensors[0], x.shape[-1:], *tensors[1:], eps=eps)
+    if not name.endswith("_vjp"):
+        return [y.detach().numpy()]
+    y.backward(torch.tensor(dy))
+    return [y.detach().numpy(), *(t.grad.numpy() for t in tensors)]
+
+
+def _difference(found, expected):
+    """The largest difference, relative to each result's size; infinite if the shapes differ."""
+    if len(found) != len(expected):
+        return np.inf
+    pairs = [(np.asarray(f), e) for f, e in zip(found, expected, strict=True)]
+    if any(f.shape != e.shape for f, e in pairs):
+        return np.inf
+    worst = max(float(np.abs(f - e).max()) / max(1.0, np.abs(e).max()) for f, e in pairs)
+    return worst if worst == worst else np.inf  # nan would compare as neither right nor wrong

@@ -1,0 +1,91 @@
+"""agrees() passes right functions and raises, with its table, on wrong ones."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import normlib as nl
+from normlib.agree import CHECKED, Disagreement
+
+
+def mine(name):
+    """normlib's function with the signature that agrees() expects."""
+    library = getattr(nl, name)
+    if name.startswith("layer"):
+        return lambda x, weight, bias, eps: library(x, x.shape[-1:], weight, bias, eps)
+    return lambda x, weight, eps: library(x, x.shape[-1:], weight, eps)
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_the_library_agrees_with_torch(name):
+    result = nl.agrees(name, mine(name))
+    assert result.ok
+    assert len(repr(result).splitlines()) == 1 + len(result.rows)
+
+
+def wrong_layer_norms():
+    right = mine("layer_norm")
+    return {
+        "ddof": lambda x, w, b, eps: (
+            w * (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True, ddof=1) + eps)
+            + b
+        ),
+        "eps outside": lambda x, w, b, eps: (
+            w * (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + eps) + b
+        ),
+        "eps ignored": lambda x, w, b, eps: right(x, w, b, 1e-5),
+        "weight forgotten": lambda x, w, b, eps: right(x, np.ones_like(w), b, eps),
+        "bias forgotten": lambda x, w, b, eps: right(x, w, np.zeros_like(b), eps),
+        "one pass": lambda x, w, b, eps: (
+            w
+            * (x - x.mean(-1, keepdims=True))
+            / np.sqrt(abs((x**2).mean(-1, keepdims=True) - x.mean(-1, keepdims=True) ** 2) + eps)
+            + b
+        ),
+        "shape": lambda x, w, b, eps: right(x, w, b, eps).ravel(),
+        "nan": lambda x, w, b, eps: right(x, w, b, eps) * np.nan,
+    }
+
+
+@pytest.mark.parametrize("slip", wrong_layer_norms())
+def test_a_wrong_function_is_refused_with_the_table(slip):
+    with pytest.raises(Disagreement, match="✗"):
+        nl.agrees("layer_norm", wrong_layer_norms()[slip])
+
+
+def test_a_changed_input_is_noticed():
+    def careless(x, weight, bias, eps):
+        y = mine("layer_norm")(x, weight, bias, eps)
+        x -= x.mean(-1, keepdims=True)
+        return y
+
+    with pytest.raises(Disagreement, match="changes its input"):
+        nl.agrees("layer_norm", careless)
+
+
+def test_a_vjp_that_overwrites_dy_is_judged_by_its_results():
+    def overwriting(x, weight, bias, eps):
+        y, vjp = mine("layer_norm_vjp")(x, weight, bias, eps)
+
+        def spoil(dy):
+            gradients = vjp(dy)
+            dy *= 0
+            return gradients
+
+        return [y, spoil]
+
+    assert nl.agrees("layer_norm_vjp", overwriting).ok
+
+
+def test_it_works_without_torch(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = nl.agrees("rms_norm", mine("rms_norm"))
+    assert result.ok
+    assert all(row[2] is None for row in result.rows)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match="layer_norm, layer_norm_vjp, rms_norm"):
+        nl.agrees("layernorm", mine("layer_norm"))

@@ -1,0 +1,200 @@
+"""The norms against PyTorch, over shapes, dtypes, offsets and eps, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+from contract import check_backward, check_forward
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import normlib as nl
+from normlib._probes import tolerance
+
+shapes = st.lists(st.integers(1, 5), min_size=0, max_size=3).flatmap(
+    lambda head: st.lists(st.integers(2, 7), min_size=1, max_size=2).map(
+        lambda tail: (tuple(head), tuple(tail))
+    )
+)
+dtypes = st.sampled_from([np.float64, np.float32])
+eps_values = st.sampled_from([1e-12, 1e-5, 0.1])
+
+
+@st.composite
+def problems(draw):
+    """x, normalized_shape, weight or None, bias or None, eps and dy."""
+    (head, tail), dtype = draw(shapes), draw(dtypes)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    offset = draw(st.sampled_from([0.0, 2.0, 30.0]))
+    x = rng.normal(offset, 3, head + tail).astype(dtype)
+    weight, bias = rng.normal(1, 1, tail).astype(dtype), rng.normal(0, 1, tail).astype(dtype)
+    weight = draw(st.sampled_from([weight, None]))
+    bias = draw(st.sampled_from([bias, None]))
+    return x, tail, weight, bias, draw(eps_values), rng.normal(size=x.shape).astype(dtype)
+
+
+def torch_results(norm, x, shape, parameters, eps, dy):
+    """The output and the gradients of the arguments that are not None."""
+    tensors = [None if a is None else torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
+    y = norm(tensors[0], shape, *tensors[1:], eps=eps)
+    present = [t for t in tensors if t is not None]
+    gradients = iter(torch.autograd.grad(y, present, torch.tensor(dy)))
+    return [y.detach().numpy()] + [None if t is None else next(gradients).numpy() for t in tensors]
+
+
+def assert_same(found, expected, dtype, amplification):
+    """Equal up to the rounding of `dtype`, times how much a small spread amplifies rounding."""
+    assert len(found) == len(expected)
+    for f, e in zip(found, expected, strict=True):
+        if e is None:
+            assert f is None
+            continue
+        assert f.shape == e.shape
+        assert f.dtype == e.dtype
+        allowed = tolerance(dtype) * max(1.0, np.abs(e).max()) * amplification
+        assert np.abs(f - e).max() <= allowed
+
+
+def amplification(x, shape):
+    """Rounding x by one part in 2^24 moves x_hat by up to |x| / sd of that."""
+    rows = x.reshape(-1, int(np.prod(shape))).astype(np.float64)
+    return max(1.0, float((np.abs(rows).max(1) / rows.std(1)).max()))
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_layer_norm_and_its_gradient_match_torch(problem):
+    x, shape, weight, bias, eps, dy = problem
+    y, vjp = nl.layer_norm_vjp(x, shape, weight, bias, eps)
+    np.testing.assert_array_equal(y, nl.layer_norm(x, shape, weight, bias, eps))
+    expected = torch_results(torch.nn.functional.layer_norm, x, shape, (weight, bias), eps, dy)
+    assert_same([y, *vjp(dy)], expected, x.dtype, amplification(x, shape) ** 2)
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_rms_norm_and_its_gradient_match_torch(problem):
+    x, shape, weight, _, eps, dy = problem
+    y, vjp = nl.rms_norm_vjp(x, shape, weight, eps)
+    np.testing.assert_array_equal(y, nl.rms_norm(x, shape, weight, eps))
+    expected = torch_results(torch.nn.functional.rms_norm, x, shape, (weight,), eps, dy)
+    assert_same([y, *vjp(dy)], expected, x.dtype, 1.0)
+
+
+@given(problems(), st.booleans(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_normalize_matches_its_formula_over_any_axes(problem, center, data):
+    x, _, _, _, eps, _ = problem
+    x = x.astype(np.float64)
+    axes = data.draw(st.sets(st.integers(-x.ndim, x.ndim - 1), min_size=1))
+    axes = tuple({a % x.ndim for a in axes})
+    mean = x.mean(axes, keepdims=True) if center else 0.0
+    var = ((x - mean) ** 2).mean(axes, keepdims=True)
+    found = nl.normalize(x, axes, center, eps)
+    np.testing.assert_allclose(found, (x - mean) / np.sqrt(var + eps), rtol=1e-9, atol=1e-9)
+
+
+def test_the_library_keeps_the_contract_of_the_chapters():
+    check_forward(lambda x, w, b, eps: nl.layer_norm(x, x.shape[-1:], w, b, eps))
+    check_backward(lambda x, w, b, eps: nl.layer_norm_vjp(x, x.shape[-1:], w, b, eps))
+
+
+def test_blocks_do_not_show():
+    """An array of many blocks gives, row by row, what each row gives alone."""
+    x = np.random.default_rng(0).normal(2, 3, (2000, 96))
+    weight, bias, dy = x[0], x[1], x[::-1].copy()
+    y, vjp = nl.layer_norm_vjp(x, (96,), weight, bias)
+    dx, dweight, dbias = vjp(dy)
+    for i in (0, 341, 342, 1999):
+        row, row_vjp = nl.layer_norm_vjp(x[i], (96,), weight, bias)
+        np.testing.assert_array_equal(y[i], row)
+        np.testing.assert_array_equal(dx[i], row_vjp(dy[i])[0])
+    x_hat = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(dweight, (dy * x_hat).sum(0), rtol=1e-10)
+    np.testing.assert_allclose(dbias, dy.sum(0), rtol=1e-10)
+
+
+def test_half_precision_is_computed_in_float32():
+    x = np.array([[300.0, 302.0, 290.0, 310.0]], np.float16)  # 300² overflows float16
+    for found, norm in (
+        (nl.layer_norm(x, (4,)), torch.nn.functional.layer_norm),
+        (nl.rms_norm(x, (4,)), torch.nn.functional.rms_norm),
+    ):
+        assert found.dtype == np.float16
+        expected = norm(torch.tensor(x).float(), (4,)).half().numpy()
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_rms_norm_without_eps_uses_the_machine_epsilon_of_the_compute_dtype():
+    for dtype, compute in ((np.float64,) * 2, (np.float32,) * 2, (np.float16, np.float32)):
+        x = np.full((1, 4), 1e-4, dtype)
+        expected = nl.rms_norm(x, (4,), eps=float(np.finfo(compute).eps))
+        np.testing.assert_array_equal(nl.rms_norm(x, (4,)), expected)
+
+
+@pytest.mark.parametrize("norm", ["layer_norm", "rms_norm"])
+def test_a_large_offset_costs_no_more_accuracy_than_in_torch(norm):
+    x = (1e4 + np.random.default_rng(0).normal(size=(64, 512))).astype(np.float32)
+    exact = getattr(nl, norm)(x.astype(np.float64), (512,), eps=1e-5)
+    ours = getattr(nl, norm)(x, (512,), eps=1e-5)
+    theirs = getattr(torch.nn.functional, norm)(torch.tensor(x), (512,), eps=1e-5).numpy()
+    assert np.abs(ours - exact).max() <= np.abs(theirs - exact).max()
+
+
+def test_awkward_arrays_are_accepted_and_left_alone():
+    rng = np.random.default_rng(0)
+    base = rng.normal(2, 3, (4, 6))
+    base.flags.writeable = False
+    awkward = {
+        "read-only": base,
+        "strided": rng.normal(size=(8, 12))[::2, ::2],
+        "transposed": rng.normal(size=(6, 4)).T,
+        "broadcast": np.broadcast_to(rng.normal(size=6), (4, 6)),
+        "Fortran order": np.asfortranarray(base),
+    }
+    for name, x in awkward.items():
+        before, dy = x.copy(), rng.normal(size=x.shape)
+        y, vjp = nl.layer_norm_vjp(x, (6,), np.ones(6), np.zeros(6))
+        dx, *_ = vjp(dy)
+        expected_y, expected_vjp = nl.layer_norm_vjp(before, (6,), np.ones(6), np.zeros(6))
+        np.testing.assert_allclose(y, expected_y, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(dx, expected_vjp(dy)[0], atol=1e-12, err_msg=name)
+        np.testing.assert_array_equal(x, before)
+
+
+def test_empty_batches_and_nan_go_through_quietly():
+    y, vjp = nl.layer_norm_vjp(np.zeros((0, 6)), (6,), np.ones(6), np.zeros(6))
+    assert y.shape == (0, 6)
+    assert [g.shape for g in vjp(np.zeros((0, 6)))] == [(0, 6), (6,), (6,)]
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    x[1, 2] = np.nan
+    y = nl.layer_norm(x, (6,))
+    assert np.isnan(y).any(1).tolist() == [False, True, False]
+
+
+X = np.ones((2, 3))
+REFUSED = [
+    (lambda: nl.layer_norm([[1.0, 2.0]], (2,)), TypeError, r"np\.asarray\(x, float\)"),
+    (lambda: nl.layer_norm(torch.ones(2, 3), (3,)), TypeError, r"x\.numpy\(\)"),
+    (lambda: nl.layer_norm(np.ones((2, 3), int), (3,)), TypeError, r"x\.astype\(float\)"),
+    (lambda: nl.layer_norm(np.array([None, 1.0]), (2,)), TypeError, "dtype object"),
+    (lambda: nl.layer_norm(X, (2,)), ValueError, r"\(2,\).*\(2, 3\).*use \(3,\)"),
+    (lambda: nl.layer_norm(X, ()), ValueError, "last axes"),
+    (lambda: nl.layer_norm(X, "three"), TypeError, "tuple of integers"),
+    (lambda: nl.layer_norm(X, (3,), np.ones(2)), ValueError, r"weight must have shape \(3,\)"),
+    (lambda: nl.layer_norm(X, (3,), None, np.ones((1, 3))), ValueError, "bias must have shape"),
+    (lambda: nl.layer_norm(X, (3,), [1, 2, 3]), TypeError, "weight must be a NumPy array"),
+    (lambda: nl.layer_norm(X, (3,), np.ones(3) + 0j), TypeError, "weight is complex"),
+    (lambda: nl.layer_norm(X, (3,), eps=-1e-5), ValueError, "non-negative"),
+    (lambda: nl.layer_norm(X, (3,), eps=float("nan")), ValueError, "non-negative"),
+    (lambda: nl.layer_norm(X, (3,), eps=None), TypeError, "eps must be a number"),
+    (lambda: nl.layer_norm_vjp(X, (3,))[1](np.ones(3)), ValueError, "dy must have the shape"),
+    (lambda: nl.normalize(X, axis=2), ValueError, "out of bounds"),
+    (lambda: nl.rms_norm(X, (3,), eps="small"), TypeError, "eps must be a number"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_bad_input_is_refused_with_the_rule_and_the_fix(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
