@@ -1,0 +1,192 @@
+"""The ladder of `check`: from "not written yet" to the worst entry, the first rung that holds."""
+
+import difflib
+
+import numpy as np
+
+from normlib.checker.attempts import Fault, Unwritten, run
+from normlib.checker.crashes import describe
+from normlib.checker.exercises import EXERCISES
+from normlib.checker.recognition import close, prediction, recognize, right
+from normlib.checker.report import Report
+from normlib.checker.words import relation, shape_reason
+
+
+def check(attempt, name=None):
+    r"""Check your solution of an exercise and name the mistake, if there is one.
+
+    Your function is called on several probes: inputs chosen so that the usual mistakes show. A
+    wrong answer is compared with the answers of these mistakes, one at a time and two at a time.
+
+    Parameters
+    ----------
+    attempt : callable
+        Your function. ``layer_norm(x, weight, bias, eps)`` normalizes the last axis of x and
+        returns an array; ``layer_norm_vjp(x, weight, bias, eps)`` returns ``(y, vjp)``, and
+        ``vjp(dy)`` returns ``(dx, dweight, dbias)``. It is given NumPy arrays and may return
+        arrays, lists or PyTorch tensors.
+    name : str, optional
+        The exercise, if your function has another name; a leading ``my_`` is no difference.
+
+    Returns
+    -------
+    Report
+        True if the exercise is solved. Shows itself as text, and as HTML in a notebook. Whatever
+        your function raises is reported there, except a KeyboardInterrupt.
+
+    Raises
+    ------
+    TypeError
+        If `attempt` is not a function.
+    ValueError
+        If there is no exercise of this name.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> def layer_norm(x, weight, bias, eps):
+    ...     x_hat = (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + eps)
+    ...     return weight * x_hat + bias
+    >>> nl.check(layer_norm)
+    ✗ layer_norm: not right yet
+      ε is outside the square root: it is √(σ² + ε), not √σ² + ε.
+    """
+    if not callable(attempt):
+        if callable(name):
+            raise TypeError(f"the function comes first: nl.check(f, name={attempt!r}).")
+        raise TypeError("pass the function itself, without parentheses: nl.check(layer_norm).")
+    if name is None:
+        name = str(getattr(attempt, "__name__", type(attempt).__name__)).removeprefix("my_")
+    if not isinstance(name, str) or name not in EXERCISES:
+        raise ValueError(_unknown(name))
+    return examine(EXERCISES[name], attempt)
+
+
+@np.errstate(all="ignore")  # answers that are nan or infinite are compared too
+def examine(exercise, attempt):
+    """Run the attempt on the probes of the exercise and report the first rung that holds."""
+    first = run(exercise, attempt, exercise.probes[0])
+    if isinstance(first.error, Unwritten):
+        return Report(False, False, exercise.name, (str(first.error),))
+    if first.error is not None:
+        return _wrong(exercise, _error_lines(first.error))
+    others = [(probe, run(exercise, attempt, probe)) for probe in exercise.probes[1:]]
+    outcomes = [(exercise.probes[0], first), *others]
+    lines = [*_changed(outcomes), *_mistakes(exercise, outcomes)]
+    if lines:
+        return _wrong(exercise, lines)
+    praise = f"Correct on {len(outcomes)} probes: {exercise.checked}."
+    return Report(True, True, exercise.name, (praise,))
+
+
+def _unknown(name):
+    near = difflib.get_close_matches(str(name), EXERCISES, 1, cutoff=0.4)
+    hint = f'; if yours is {near[0]}, write nl.check(f, name="{near[0]}")' if near else ""
+    return f"there is no exercise {name!r}: choose one of {', '.join(EXERCISES)}{hint}."
+
+
+def _wrong(exercise, lines):
+    return Report(False, True, exercise.name, tuple(dict.fromkeys(lines)))
+
+
+def _changed(outcomes):
+    names = list(dict.fromkeys(name for _, outcome in outcomes for name in outcome.changed))
+    if not names:
+        return []
+    first = names[0]
+    return [
+        f"Your function changes {' and '.join(names)}: the caller still needs the old values. Make "
+        f"a new array, {first} = {first} − …, not {first} −= …, and write into no slice or view."
+    ]
+
+
+def _mistakes(exercise, outcomes):
+    """The lines for what is wrong with the answers; none if they are right."""
+    wrong = _wrong_parts(exercise, outcomes)
+    if not wrong:
+        return []
+    shapes = _shape_lines(exercise, outcomes)
+    if exercise.forward and "y" in wrong:
+        named = [slip.message for slip in recognize(exercise.forward, outcomes, ("y",))]
+        if named:
+            return [*shapes, "The output y is not right yet; the gradients come after it.", *named]
+        wrong = ["y"]
+    # The wrong parts first: they rule a slip out soonest.
+    parts = tuple(dict.fromkeys((*wrong, *exercise.parts)))
+    named = [slip.message for slip in recognize(exercise, outcomes, parts)]
+    named = named or _part_by_part(exercise, outcomes, wrong)
+    if named:
+        return [*shapes[:1], *named]
+    for probe, outcome in outcomes:
+        if outcome.error is not None:
+            works = f"It runs on {outcomes[0][0]}, but not on {probe}."
+            return [works, *_error_lines(outcome.error)]
+    return shapes or _unnamed(exercise, outcomes, wrong[0])
+
+
+def _wrong_parts(exercise, outcomes):
+    """The parts that are wrong on some probe, in their order."""
+    return [
+        part
+        for part in exercise.parts
+        if not all(
+            right(outcome.parts, prediction(exercise, (), probe), (part,), probe.tolerance)
+            for probe, outcome in outcomes
+        )
+    ]
+
+
+def _part_by_part(exercise, outcomes, wrong):
+    """Slips for each wrong part on its own; none unless every part finds one."""
+    found = {part: recognize(exercise, outcomes, (part,)) for part in wrong}
+    if not all(found.values()):
+        return []
+    return [
+        slip.message if part in slip.message else f"{part}: {slip.message}"
+        for part, slips in found.items()
+        for slip in slips
+    ]
+
+
+def _error_lines(error):
+    if isinstance(error, Fault | Unwritten):
+        return [str(error)]
+    return describe(error)
+
+
+def _shape_lines(exercise, outcomes):
+    """The first part with a wrong shape, and the likely reason."""
+    for probe, outcome in outcomes:
+        if outcome.parts is None:
+            continue
+        for part in exercise.parts:
+            found = outcome.parts[part].shape
+            expected = prediction(exercise, (), probe)[part].shape
+            if found != expected:
+                subject = _subject(exercise, part)
+                line = (
+                    f"For x of shape {probe.given['x'].shape}, {subject} has shape {found}; it "
+                    f"should be {expected}."
+                )
+                return [line, shape_reason(found, expected)]
+    return []
+
+
+def _unnamed(exercise, outcomes, part):
+    """A mistake without a name: what relation is left, on the first probe where it shows."""
+    wrong = []
+    for probe, outcome in outcomes:
+        found, expected = outcome.parts[part], prediction(exercise, (), probe)[part]
+        if not close(found, expected, probe.tolerance):
+            wrong.append((probe, found, expected))
+    probe, found, expected = wrong[0]
+    share = f" It is right on {len(outcomes) - len(wrong)} of {len(outcomes)} probes."
+    return [
+        f"On {probe}, {_subject(exercise, part)} is not right."
+        + (share if len(wrong) < len(outcomes) else ""),
+        *relation(found, expected, probe.tolerance),
+    ]
+
+
+def _subject(exercise, part):
+    return "the result" if len(exercise.parts) == 1 else part

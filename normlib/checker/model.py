@@ -1,0 +1,116 @@
+"""What an exercise is made of: slips, probes, and the exercise itself."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+
+class Slip:
+    r"""A mistake: the reference called with some of its keywords changed.
+
+    Parameters
+    ----------
+    message : str
+        One or two sentences that the reader can act on.
+    rough : float
+        Zero for a wrong formula. For a right formula with too much rounding: how near its answer
+        comes, relative to its size. On a delicate probe no two such answers need be alike, and
+        all that counts is whether they are right.
+    **changes
+        The keywords of the reference, changed.
+
+    Examples
+    --------
+    >>> from normlib.checker import Slip
+    >>> Slip("You divided by C − 1.", ddof=1).changes
+    {'ddof': 1}
+    """
+
+    def __init__(self, message, *, rough=0.0, **changes):
+        self.message, self.rough, self.changes = message, rough, changes
+
+    def __repr__(self):
+        return f"Slip({', '.join(f'{k}={v!r}' for k, v in self.changes.items())})"
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """One set of arguments, chosen to show certain mistakes."""
+
+    label: str  # fits after "On"
+    draw: Callable  # makes the arguments by name, when they are first needed
+    tolerance: float = 1e-5  # relative to the answer's size: honest float32 passes
+    delicate: bool = False  # rounding decides here
+
+    @functools.cached_property
+    def given(self):
+        """The arguments by name."""
+        return self.draw()
+
+    def __str__(self):
+        return f"{self.label}, x of shape {self.given['x'].shape}"
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    r"""A task for the reader: what to call, what is right, and the mistakes that have a name.
+
+    Parameters
+    ----------
+    name : str
+        The name that the reader's function should have.
+    arguments : tuple of str
+        What it is called with, in order: keys of each probe's ``given``.
+    call : callable
+        ``call(exercise, function, given)`` returns the answer's parts as a dict of arrays.
+    parts : tuple of str
+        The names of these parts.
+    reference : callable
+        As the reader's function should be, with knobs as keywords.
+    probes : tuple of Probe
+        The first is the plain case.
+    slips : tuple of Slip
+        The likely ones first: of two that give the same answers, the first is named.
+    checked : str
+        What a correct function has shown, for the message of success.
+    forward : Exercise or None
+        For a vjp: the exercise by whose slips a wrong y is named, on the same probes.
+
+    Examples
+    --------
+    >>> from normlib.checker.exercises import EXERCISES
+    >>> EXERCISES["layer_norm"].signature
+    'layer_norm(x, weight, bias, eps)'
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    call: Callable
+    parts: tuple[str, ...]
+    reference: Callable
+    probes: tuple[Probe, ...]
+    slips: tuple[Slip, ...]
+    checked: str
+    forward: "Exercise | None" = None
+
+    @property
+    def signature(self):
+        """How the reader's function is called."""
+        return f"{self.name}({', '.join(self.arguments)})"
+
+    def attempt(self, *slips):
+        """The reference with these slips, as if a reader had written it."""
+        changes = {k: v for slip in slips for k, v in slip.changes.items()}
+        return functools.partial(self.reference, **changes)
+
+    @functools.cached_property
+    def hypotheses(self):
+        """Each slip, then each pair that changes different things; those of rounding last."""
+        pairs = [
+            pair
+            for pair in combinations(self.slips, 2)
+            if not pair[0].changes.keys() & pair[1].changes.keys()
+        ]
+        every = [*((slip,) for slip in self.slips), *pairs]
+        return sorted(every, key=lambda slips: any(slip.rough for slip in slips))

@@ -1,0 +1,344 @@
+"""Wrong layers, written by hand as readers write them: what every check here must reject.
+
+Nothing is imported from normlib, so these functions cannot share a mistake with the checker that
+they test. Each catalogue maps the mistake to (function, a word that its diagnosis must contain).
+"""
+
+import numpy as np
+
+
+def unbiased_variance(x, weight, bias, eps):
+    mean = np.mean(x, axis=-1, keepdims=True)
+    var = np.var(x, axis=-1, keepdims=True, ddof=1)
+    return (x - mean) / np.sqrt(var + eps) * weight + bias
+
+
+def eps_outside_root(x, weight, bias, eps):
+    mean = np.mean(x, axis=-1, keepdims=True)
+    std = np.std(x, axis=-1, keepdims=True)
+    return weight * (x - mean) / (std + eps) + bias
+
+
+def eps_missing(x, weight, bias, eps):
+    mean = np.mean(x, axis=-1, keepdims=True)
+    return weight * (x - mean) / np.std(x, axis=-1, keepdims=True) + bias
+
+
+def batch_axis(x, weight, bias, eps):
+    x_hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+    return weight * x_hat + bias
+
+
+def axes_positions_and_features(x, weight, bias, eps):
+    axes = (-2, -1)
+    mean = x.mean(axis=axes, keepdims=True)
+    var = ((x - mean) ** 2).mean(axis=axes, keepdims=True)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+def no_centering(x, weight, bias, eps):
+    rms = np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + eps)
+    return x / rms * weight + bias
+
+
+def divides_by_variance(x, weight, bias, eps):
+    centered = x - x.mean(axis=-1, keepdims=True)
+    var = (centered * centered).sum(axis=-1, keepdims=True) / x.shape[-1]
+    return weight * (centered / (var + eps)) + bias
+
+
+def weight_ignored(x, weight, bias, eps):
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps) + bias
+
+
+def bias_ignored(x, weight, bias, eps):
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps) * weight
+
+
+def weight_and_bias_swapped(x, bias, weight, eps):
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps) * weight + bias
+
+
+def weight_as_one_scalar(x, weight, bias, eps):
+    scale = float(np.mean(weight))
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return scale * centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps) + bias
+
+
+def one_pass_variance(x, weight, bias, eps):
+    mean = x.mean(axis=-1, keepdims=True)
+    var = (x * x).mean(axis=-1, keepdims=True) - mean * mean
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+def eps_ten_times_too_small(x, weight, bias, eps):
+    mean = x.mean(axis=-1, keepdims=True)
+    var = x.var(axis=-1, keepdims=True)
+    return weight * (x - mean) / np.sqrt(var + eps / 10) + bias
+
+
+def eps_argument_ignored(x, weight, bias, eps):
+    mean = x.mean(axis=-1, keepdims=True)
+    var = x.var(axis=-1, keepdims=True)
+    return weight * (x - mean) / np.sqrt(var + 1e-5) + bias
+
+
+def modifies_its_input(x, weight, bias, eps):
+    x -= x.mean(axis=-1, keepdims=True)
+    x /= np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
+    return weight * x + bias
+
+
+def half_precision_statistics(x, weight, bias, eps):
+    half = x.astype(np.float16)
+    mean = half.mean(axis=-1, keepdims=True).astype(x.dtype)
+    var = half.var(axis=-1, keepdims=True).astype(x.dtype)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+LAYER_NORMS = {
+    "unbiased variance": (unbiased_variance, "C − 1"),
+    "eps outside root": (eps_outside_root, "outside"),
+    "eps missing": (eps_missing, "ε is missing"),
+    "batch axis": (batch_axis, "over the batch"),
+    "axes (T, C)": (axes_positions_and_features, "positions and features"),
+    "no centering": (no_centering, "RMSNorm"),
+    "divide by variance": (divides_by_variance, "divided by the variance"),
+    "weight ignored": (weight_ignored, "weight is missing"),
+    "bias ignored": (bias_ignored, "bias is missing"),
+    "weight and bias swapped": (weight_and_bias_swapped, "swapped"),
+    "weight as one scalar": (weight_as_one_scalar, "the same number"),
+    "one-pass variance, float32": (one_pass_variance, "E[x²] − E[x]²"),
+    "eps 10x too small": (eps_ten_times_too_small, "ten times too small"),
+    "eps argument ignored": (eps_argument_ignored, "used 1e-5"),
+    "modifies its input": (modifies_its_input, "changes x"),
+    "float16 statistics": (half_precision_statistics, "half precision"),
+}
+
+
+def forward(x, weight, bias, eps):
+    """The right forward, on which the wrong gradients below are built."""
+    centered = x - x.mean(axis=-1, keepdims=True)
+    rstd = 1 / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps)
+    x_hat = centered * rstd
+    return weight * x_hat + bias, x_hat, rstd
+
+
+def mean_last(values):
+    return values.mean(axis=-1, keepdims=True)
+
+
+def over_tokens(values):
+    return values.reshape(-1, values.shape[-1]).sum(axis=0)
+
+
+def no_mean_of_g(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        g = dy * weight
+        dx = rstd * (g - x_hat * mean_last(g * x_hat))
+        return dx, over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def no_projection(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        g = dy * weight
+        return rstd * (g - mean_last(g)), over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def statistics_as_constants(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+    return y, lambda dy: (dy * weight * rstd, over_tokens(dy * x_hat), over_tokens(dy))
+
+
+def weight_forgotten(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        dx = rstd * (dy - mean_last(dy) - x_hat * mean_last(dy * x_hat))
+        return dx, over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def weight_last(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        dx = weight * rstd * (dy - mean_last(dy) - x_hat * mean_last(dy * x_hat))
+        return dx, over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def rstd_forgotten(x, weight, bias, eps):
+    y, x_hat, _ = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        g = dy * weight
+        dx = g - mean_last(g) - x_hat * mean_last(g * x_hat)
+        return dx, over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def right_dx(dy, weight, x_hat, rstd):
+    g = dy * weight
+    return rstd * (g - mean_last(g) - x_hat * mean_last(g * x_hat))
+
+
+def dbias_returned_twice(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), over_tokens(dy), over_tokens(dy)
+
+    return y, vjp
+
+
+def dweight_from_x(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), over_tokens(dy * x), over_tokens(dy)
+
+    return y, vjp
+
+
+def not_summed(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+    return y, lambda dy: (right_dx(dy, weight, x_hat, rstd), dy * x_hat, dy)
+
+
+def only_dweight_not_summed(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+    return y, lambda dy: (right_dx(dy, weight, x_hat, rstd), dy * x_hat, over_tokens(dy))
+
+
+def summed_over_first_axis(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+    return y, vjp
+
+
+def averaged_over_tokens(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+    count = x.size // x.shape[-1]
+
+    def vjp(dy):
+        dx = right_dx(dy, weight, x_hat, rstd)
+        return dx, over_tokens(dy * x_hat) / count, over_tokens(dy) / count
+
+    return y, vjp
+
+
+def dweight_and_dbias_swapped(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), over_tokens(dy), over_tokens(dy * x_hat)
+
+    return y, vjp
+
+
+def dx_returned_last(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return over_tokens(dy * x_hat), over_tokens(dy), right_dx(dy, weight, x_hat, rstd)
+
+    return y, vjp
+
+
+def sums_for_means(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        g = dy * weight
+        total = g.sum(axis=-1, keepdims=True)
+        along = (g * x_hat).sum(axis=-1, keepdims=True)
+        return rstd * (g - total - x_hat * along), over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def unbiased_in_the_backward(x, weight, bias, eps):
+    y, _, _ = forward(x, weight, bias, eps)
+    rstd = 1 / np.sqrt(x.var(axis=-1, ddof=1, keepdims=True) + eps)
+    x_hat = (x - mean_last(x)) * rstd
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def eps_missing_in_rstd(x, weight, bias, eps):
+    y, x_hat, _ = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        dx = right_dx(dy, weight, x_hat, 1 / x.std(axis=-1, keepdims=True))
+        return dx, over_tokens(dy * x_hat), over_tokens(dy)
+
+    return y, vjp
+
+
+def wrong_forward(x, weight, bias, eps):
+    _, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, x_hat, rstd), over_tokens(dy * x_hat), over_tokens(dy)
+
+    return weight * x_hat, vjp
+
+
+def overwrites_dy(x, weight, bias, eps):
+    y, x_hat, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        dweight, dbias = over_tokens(dy * x_hat), over_tokens(dy)
+        dy *= weight
+        dy -= mean_last(dy) + x_hat * mean_last(dy * x_hat)
+        dy *= rstd
+        return dy, dweight, dbias
+
+    return y, vjp
+
+
+LAYER_NORM_VJPS = {
+    "no mean(g)": (no_mean_of_g, "mean(g) is missing"),
+    "no projection": (no_projection, "x̂·mean(g·x̂) is missing"),
+    "statistics as constants": (statistics_as_constants, "constants"),
+    "weight forgotten": (weight_forgotten, "weight is missing"),
+    "weight last": (weight_last, "weight last"),
+    "rstd forgotten": (rstd_forgotten, "rstd"),
+    "dbias returned twice": (dbias_returned_twice, "same as dbias"),
+    "dweight from x": (dweight_from_x, "made from x."),
+    "not summed": (not_summed, "sum over the tokens is missing"),
+    "only dweight not summed": (only_dweight_not_summed, "dweight: The sum over the tokens"),
+    "summed over the first axis": (summed_over_first_axis, "first axis only"),
+    "averaged over the tokens": (averaged_over_tokens, "averaged"),
+    "dweight and dbias swapped": (dweight_and_dbias_swapped, "swapped"),
+    "dx returned last": (dx_returned_last, "another order"),
+    "sums for means": (sums_for_means, "took sums in dx"),
+    "ddof=1 in the backward": (unbiased_in_the_backward, "C − 1"),
+    "eps missing in rstd": (eps_missing_in_rstd, "rstd in dx leaves out ε"),
+    "wrong forward": (wrong_forward, "bias is missing"),
+    "overwrites dy": (overwrites_dy, "changes dy"),
+}
+
+# By the exercise that each is an attempt at.
+CATALOGUES = {"layer_norm": LAYER_NORMS, "layer_norm_vjp": LAYER_NORM_VJPS}

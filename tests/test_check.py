@@ -1,0 +1,266 @@
+"""The checker is tested like a measuring instrument: on what it must pass, reject and name."""
+
+import ast
+import functools
+from itertools import combinations
+from pathlib import Path
+
+import broken_layers
+import numpy as np
+import pytest
+from broken_layers import CATALOGUES
+from right_layers import (
+    RIGHT,
+    RIGHT_VJPS,
+    in_float32,
+    with_np_var,
+    with_plain_float32_loops,
+    with_rows,
+    with_torch,
+)
+
+import normlib as nl
+from normlib.checker import Exercise, Slip, references
+from normlib.checker.attempts import call_forward, run
+from normlib.checker.exercises import EXERCISES, TOKENS
+from normlib.checker.forward_slips import AFFINE, EPSILON
+from normlib.checker.ladder import examine
+from normlib.checker.recognition import prediction
+
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
+
+
+# --- every exercise: the reference, the slips, the pairs --------------------------------------
+
+
+def messages(report, exercise):
+    """The lines of a report that name a slip."""
+    known = {slip.message for slip in exercise.slips}
+    return [line for line in report.lines if line in known]
+
+
+def same_answers(exercise, a, b, factor=1.0):
+    """Whether two tuples of slips give the same formula's numbers; not by the checker's code."""
+    for probe in exercise.probes:
+        if probe.delicate and any(slip.rough for slip in (*a, *b)):
+            continue
+        one, two = prediction(exercise, a, probe), prediction(exercise, b, probe)
+        if one is None or two is None:
+            continue
+        rough = max([probe.tolerance, *(slip.rough for slip in (*a, *b))])
+        for part in exercise.parts:
+            x, y = one[part], two[part]
+            if x.shape != y.shape:
+                return False
+            with np.errstate(invalid="ignore"):
+                gap = np.where(np.isnan(x) & np.isnan(y), 0, np.abs(x - y))
+                size = np.abs(y).max(where=np.isfinite(y), initial=1.0)
+            if not gap.max() <= factor * rough * size:  # so that a lone nan is a difference
+                return False
+    return True
+
+
+@every_exercise
+def test_the_reference_passes(exercise):
+    report = nl.check(exercise.reference)
+    assert report.ok
+    assert report.attempted
+    assert f"{len(exercise.probes)} probes" in report.lines[0]
+
+
+@every_exercise
+def test_every_slip_is_diagnosed_as_itself(exercise):
+    for slip in exercise.slips:
+        report = examine(exercise, exercise.attempt(slip))
+        assert not report
+        assert messages(report, exercise) == [slip.message], slip
+
+
+@every_exercise
+def test_every_slip_is_diagnosed_in_float32_too(exercise):
+    for slip in exercise.slips:
+        report = examine(exercise, in_float32(exercise.attempt(slip)))
+        assert messages(report, exercise) == [slip.message], slip
+
+
+@every_exercise
+def test_no_two_slips_can_be_confused(exercise):
+    for a, b in combinations(exercise.slips, 2):
+        if not (a.rough or b.rough):  # those are told apart by how they round
+            assert not same_answers(exercise, (a,), (b,), factor=10), (a, b)
+
+
+@every_exercise
+def test_every_pair_is_diagnosed_as_that_pair_or_as_an_equal(exercise):
+    by_messages = {}
+    for slips in exercise.hypotheses:
+        by_messages.setdefault(tuple(slip.message for slip in slips), []).append(slips)
+    pairs = [slips for slips in exercise.hypotheses if len(slips) == 2]
+    for pair in pairs:
+        named = tuple(messages(examine(exercise, exercise.attempt(*pair)), exercise))
+        if named != tuple(slip.message for slip in pair):
+            equals = by_messages.get(named, [])
+            assert any(same_answers(exercise, other, pair) for other in equals), (pair, named)
+        if len(named) == 2 and not any(slip.rough for slip in pair):
+            singles = [s for s in exercise.slips if same_answers(exercise, (s,), pair)]
+            assert not singles, pair
+    print(f"{exercise.name}: {len(exercise.slips)} slips, {len(pairs)} pairs")
+
+
+def test_a_missing_eps_and_a_tiny_one_differ_beside_another_slip():
+    exercise = EXERCISES["layer_norm"]
+    tiny = next(slip for slip in EPSILON if slip.changes == {"fixed_eps": 1e-12})
+    for other in (slip for slip in exercise.slips if "power" not in slip.changes):
+        if not (other.changes.keys() & {"fixed_eps", "eps_place", "eps_factor"} or other.rough):
+            assert tiny.message in examine(exercise, exercise.attempt(other, tiny)).lines
+
+
+def test_the_references_are_the_library():
+    for probe in TOKENS:
+        x, weight, bias, dy = (probe.given[k].astype(float) for k in ("x", "weight", "bias", "dy"))
+        eps = probe.given["eps"]
+        y, vjp = nl.layer_norm_vjp(x, x.shape[-1:], weight, bias, eps)
+        expected = dict(zip(("y", "dx", "dweight", "dbias"), (y, *vjp(dy)), strict=True))
+        found = prediction(EXERCISES["layer_norm_vjp"], (), probe)
+        for part in expected:
+            np.testing.assert_allclose(found[part], expected[part], rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(prediction(EXERCISES["layer_norm"], (), probe)["y"], y)
+
+
+def rms_norm(x, weight, eps, **knobs):
+    knobs = {"shift": 0, "about": "zero"} | knobs
+    return references.layer_norm(x, weight, np.zeros_like(weight), eps, **knobs)
+
+
+def test_another_norm_is_fifteen_lines_of_data():
+    exercise = Exercise(
+        name="rms_norm",
+        arguments=("x", "weight", "eps"),
+        call=call_forward,
+        parts=("y",),
+        reference=rms_norm,
+        probes=TOKENS,
+        slips=(
+            Slip("You subtracted the mean: RMSNorm leaves it in.", shift=1, about="own mean"),
+            *EPSILON,
+            *(slip for slip in AFFINE if "bias" not in slip.message),
+        ),
+        checked="values and shapes",
+    )
+    test_every_slip_is_diagnosed_as_itself(exercise)
+    test_no_two_slips_can_be_confused(exercise)
+    assert examine(exercise, lambda x, w, e: nl.rms_norm(x, x.shape[-1:], w, e))
+
+
+# --- what must pass: right functions, written in many ways ------------------------------------
+
+
+@pytest.mark.parametrize("attempt", RIGHT, ids=lambda f: f.__name__)
+def test_right_layer_norms_pass(attempt):
+    report = nl.check(attempt, "layer_norm")
+    assert report, report
+
+
+@pytest.mark.parametrize("attempt", RIGHT_VJPS, ids=lambda f: f.__name__)
+def test_right_vjps_pass(attempt):
+    report = nl.check(attempt, "layer_norm_vjp")
+    assert report, report
+
+
+# --- rounding: float32 near 10000 separates two passes from one -------------------------------
+
+
+def one_pass(x, weight, bias, eps, mean_of_squares):
+    mean = x.mean(-1, keepdims=True)
+    var = mean_of_squares(x) - mean**2
+    return weight * (x - mean) / np.sqrt(np.maximum(var, 0) + eps) + bias
+
+
+@pytest.mark.parametrize(
+    "mean_of_squares",
+    [
+        lambda x: (x**2).mean(-1, keepdims=True),
+        lambda x: np.einsum("...c,...c->...", x, x)[..., None] / x.dtype.type(x.shape[-1]),
+        lambda x: (x**2).sum(-1, keepdims=True) * x.dtype.type(1 / x.shape[-1]),
+        lambda x: np.linalg.norm(x, axis=-1, keepdims=True) ** 2 / x.shape[-1],
+    ],
+    ids=["mean", "einsum", "sum", "norm"],
+)
+def test_one_pass_variances_are_rejected_however_they_round(mean_of_squares):
+    report = nl.check(
+        functools.partial(one_pass, mean_of_squares=mean_of_squares), name="layer_norm"
+    )
+    assert "E[x²] − E[x]²" in repr(report)
+
+
+def test_the_delicate_probe_leaves_room_on_both_sides():
+    """Two honest passes are ten times better than asked for, and one pass ten times worse."""
+    exercise = EXERCISES["layer_norm"]
+    (probe,) = (p for p in exercise.probes if p.delicate)
+    expected = prediction(exercise, (), probe)["y"]
+    size = np.abs(expected).max()
+    # PyTorch itself is one of them, if not the most exact.
+    for attempt in (with_np_var, with_rows, with_plain_float32_loops, with_torch):
+        error = np.abs(run(exercise, attempt, probe).parts["y"] - expected).max() / size
+        assert error < probe.tolerance / 10
+    wrong = run(exercise, broken_layers.one_pass_variance, probe).parts["y"]
+    assert not np.nanmax(np.abs(wrong - expected)) / size < 10 * probe.tolerance
+
+
+def all_in_float16(x, weight, bias, eps):
+    x, weight, bias = (a.astype(np.float16) for a in (x, weight, bias))
+    return with_np_var(x, weight, bias, np.float16(eps))
+
+
+def mean_in_float16(x, weight, bias, eps):
+    z = x - x.astype(np.float16).mean(-1, keepdims=True)
+    return weight * z / np.sqrt((z**2).mean(-1, keepdims=True) + eps) + bias
+
+
+@pytest.mark.parametrize("attempt", [all_in_float16, mean_in_float16])
+def test_half_precision_is_named_wherever_it_is_used(attempt):
+    assert "half precision" in repr(nl.check(attempt, "layer_norm"))
+
+
+@pytest.mark.parametrize("factor", [1.001, 0.99, 1.05])
+def test_a_small_mistake_without_a_name_gets_none(factor):
+    """Nearly right is not the same as rounded."""
+    exercise = EXERCISES["layer_norm"]
+
+    def layer_norm(x, weight, bias, eps):
+        return with_np_var(x, factor * weight, bias, eps)
+
+    report = nl.check(layer_norm)
+    assert not report
+    assert not messages(report, exercise)
+
+
+# --- what must be rejected: a catalogue that knows nothing of the checker ----------------------
+
+CASES = [
+    pytest.param(exercise, attempt, word, id=f"{exercise}: {mistake}")
+    for exercise, catalogue in CATALOGUES.items()
+    for mistake, (attempt, word) in catalogue.items()
+]
+
+
+@pytest.mark.parametrize(("exercise", "attempt", "word"), CASES)
+def test_broken_layers_are_rejected_and_named(exercise, attempt, word):
+    report = nl.check(attempt, exercise)
+    assert not report
+    assert word in repr(report)
+
+
+def test_the_mutation_score_is_full():
+    for name, catalogue in CATALOGUES.items():
+        caught = [mistake for mistake, (f, _) in catalogue.items() if not nl.check(f, name)]
+        print(f"mutation score, {name}: {len(caught)} of {len(catalogue)}")
+        assert len(caught) == len(catalogue)
+    assert len(CATALOGUES["layer_norm"]) >= 16
+    assert len(CATALOGUES["layer_norm_vjp"]) >= 8
+
+
+def test_the_catalogue_imports_nothing_from_normlib():
+    tree = ast.parse(Path(broken_layers.__file__).read_text(encoding="utf-8"))
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(n) for n in imports] == ["import numpy as np"]
