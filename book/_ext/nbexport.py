@@ -1,0 +1,178 @@
+"""Write a plain Jupyter notebook for every executable page of the book.
+
+The notebook is made from the same resolved document as the page, in the same build: its numbers,
+citations and references agree with the page, and nothing of the book's own markup is left.
+It holds no outputs. These tags of a code cell matter here:
+
+remove-cell   not on the page, but in the notebook (the set-up cell)
+book-only     run by the build, never in the notebook (what needs the build's own packages)
+hide-input    folded in the notebook too
+
+The cells of a solution become text in a folded box.
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+from nbmarkdown import Cell, PageWriter, is_code_cell
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+
+FOLDED = {"hide-input", "hide-cell", "remove-input"}
+SOLUTION_EDGE = re.compile(r"^[`:~]{3,} *\{solution-(start|end)\} *(\S*)", re.MULTILINE)
+
+
+def is_exported(app, docname):
+    return app.builder.name in {"html", "dirhtml"} and "kernelspec" in app.env.metadata[docname]
+
+
+def notebook_path(docname):
+    """Where the notebook lies under the site's root."""
+    return f"notebooks/{docname.rpartition('/')[2]}.ipynb"
+
+
+def executed_path(app, docname):
+    return Path(app.env.mystnb_config.output_folder, f"{docname}.ipynb")
+
+
+def is_for_readers(cell):
+    return cell.source.strip() and "book-only" not in cell.metadata.get("tags", [])
+
+
+def cells_without_trace(doctree, notebook):
+    """Cells that the page does not show: (line, cell) pairs, and those of each solution."""
+    shown = {node["cell_index"] for node in doctree.findall(is_code_cell)}
+    # Where a source has no lines, as an .ipynb, myst-nb counts 10000 for each cell.
+    lines = notebook.metadata.get("source_map") or range(10000, 10**9, 10000)
+    hidden, in_solution, exercise = [], {}, ""
+    for index, (cell, line) in enumerate(zip(notebook.cells, lines, strict=False)):
+        if cell.cell_type == "markdown":
+            for edge, label in SOLUTION_EDGE.findall(cell.source):
+                exercise = label if edge == "start" else ""
+        elif cell.cell_type == "code" and is_for_readers(cell) and index not in shown:
+            if exercise:
+                in_solution.setdefault(exercise, []).append(Cell(index))
+            else:
+                hidden.append((line, Cell(index)))
+    return hidden, in_solution
+
+
+def code_cell(cell):
+    new = nbformat.v4.new_code_cell(cell.source)
+    tags = set(cell.metadata.get("tags", []))
+    if tags:
+        new.metadata["tags"] = sorted(tags)
+    if tags & FOLDED:
+        new.metadata["jupyter"] = {"source_hidden": True}
+        new.metadata["cellView"] = "form"  # Colab's name for the same
+    return new
+
+
+def text_cells(blocks):
+    """Markdown cells, a new one at every heading."""
+    parts = [[]]
+    for block in blocks:
+        if re.match(r"#{1,3} ", block) and parts[-1]:
+            parts.append([])
+        parts[-1].append(block)
+    return [nbformat.v4.new_markdown_cell("\n\n".join(part)) for part in parts if part]
+
+
+def notebook_cells(blocks, code):
+    cells, text = [], []
+    for block in blocks:
+        if isinstance(block, Cell):
+            cells += [*text_cells(text), code_cell(code[block.index])]
+            text = []
+        elif block:
+            text.append(block)
+    return cells + text_cells(text)
+
+
+def reader_notebook(app, doctree, docname):
+    """The notebook for one page."""
+    source = nbformat.read(executed_path(app, docname), as_version=4)
+    hidden, in_solution = cells_without_trace(doctree, source)
+    sources = [cell.source for cell in source.cells]
+    blocks = PageWriter(app, docname, sources, hidden, in_solution).write(doctree)
+    if built := app.config.nbexport_built:
+        title = next((i for i, b in enumerate(blocks) if str(b).startswith("# ")), -1)
+        blocks.insert(
+            title + 1,
+            f"*The numbers in the text were computed when the book was built ({built}); "
+            "yours may differ in the last digits.*",
+        )
+    cells = notebook_cells(blocks, source.cells)
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number:03d}"
+    kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    colab = {"toc_visible": True, "provenance": []}
+    metadata = {"kernelspec": kernelspec, "language_info": {"name": "python"}, "colab": colab}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def export(app, doctree, docname):
+    if not is_exported(app, docname):
+        return
+    notebook = reader_notebook(app, doctree, docname)
+    nbformat.validate(notebook)
+    path = Path(app.outdir, notebook_path(docname))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+
+
+def offer_download(app, pagename, templatename, context, doctree):
+    """Let the page's .ipynb button give this notebook, not the executed source."""
+    if not doctree or not is_exported(app, pagename):
+        return
+    url = context["pathto"](notebook_path(pagename), 1)
+    for group in context.get("header_buttons", []):
+        if group.get("label") != "download-buttons":
+            continue
+        label = "download-notebook-button"
+        others = [button for button in group["buttons"] if button.get("label") != label]
+        button = {
+            "type": "link",
+            "url": url,
+            "text": ".ipynb",
+            "icon": "fas fa-code",
+            "tooltip": "Download notebook file",
+            "label": label,
+        }
+        group["buttons"] = [button, *others]
+
+
+def missing(app, env, added, changed, removed):
+    """Pages to make again because a file that goes with them is gone."""
+    return [
+        docname
+        for docname in env.all_docs
+        if docname not in removed and is_exported(app, docname)
+        if not Path(app.outdir, notebook_path(docname)).exists()
+        or not executed_path(app, docname).exists()
+    ]
+
+
+def forget(app, env, docname):
+    Path(app.outdir, notebook_path(docname)).unlink(missing_ok=True)
+
+
+def check_names(app, env):
+    names = Counter(notebook_path(d) for d in env.found_docs if is_exported(app, d))
+    for name, count in names.items():
+        if count > 1:
+            log.warning("%d pages would write %s", count, name, type="nbexport")
+
+
+def setup(app):
+    app.add_config_value("nbexport_site", "", "html", str)
+    app.add_config_value("nbexport_built", "", "", str)
+    app.connect("env-get-outdated", missing)
+    app.connect("env-purge-doc", forget)
+    app.connect("env-check-consistency", check_names)
+    app.connect("doctree-resolved", export, priority=900)
+    app.connect("html-page-context", offer_download, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
