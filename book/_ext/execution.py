@@ -1,0 +1,39 @@
+"""Run the notebooks once per content, as many at a time as there are cores.
+
+Jupyter Cache knows a notebook by its code cells alone, so a change in normlib would leave old
+outputs in the book. Here the cache lives in a folder named after the library's own content.
+"""
+
+import hashlib
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+
+ROOT = Path(__file__).parents[2]
+
+
+def use_cache_of_this_code(app, config):
+    code = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    for file in sorted((ROOT / "normlib").rglob("*")):
+        if file.suffix in {".py", ".js", ".css", ".json"}:
+            code.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    config.nb_execution_cache_path = str(ROOT / "_build" / "executed" / code.hexdigest()[:12])
+
+
+def run_notebooks(app, env, docnames):
+    """Fill the cache in parallel; myst-nb then finds every notebook in it."""
+    if app.config.nb_execution_mode != "cache":
+        return
+    cache = get_cache(app.config.nb_execution_cache_path)
+    for path in (Path(env.doc2path(name)) for name in docnames):
+        if "\nkernelspec:" in path.read_text(encoding="utf-8"):
+            cache.add_nb_to_project(str(path), read_data={"name": "myst_nb_md", "type": "plugin"})
+    executor = load_executor("local-parallel", cache)
+    executor.run_and_cache(timeout=app.config.nb_execution_timeout)
+
+
+def setup(app):
+    app.connect("config-inited", use_cache_of_this_code, priority=100)
+    app.connect("env-before-read-docs", run_notebooks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,85 @@
+"""What every page needs beyond the theme: maths without a network, numbers, versions, a mend."""
+
+import datetime
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MATHJAX = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]  # 1.7 of the package's 24 MB
+
+
+def source_date():
+    """The day the text was made, so that the same source gives the same book."""
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+        return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date().isoformat()
+    git = ["git", "-C", str(ROOT), "log", "-1", "--format=%cs"]
+    try:
+        day = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        day = ""
+    return day or datetime.date.today().isoformat()
+
+
+def say_versions(app, config):
+    built = (
+        f"{source_date()}; Python {platform.python_version()}, NumPy {version('numpy')}, "
+        f"PyTorch {version('torch')}"
+    )
+    config.nbexport_built = built
+    config.html_theme_options["extra_footer"] = (
+        f"<p>Every number was computed when the book was built ({built}).</p>"
+        "<p>Text and figures: CC BY 4.0. Code: MIT.</p>"
+    )
+
+
+def pages_made_with_older_files(app, env, added, changed, removed):
+    """All pages, if the stylesheet, a template or an extension changed; Sphinx looks at none."""
+    saved = Path(app.doctreedir, "environment.pickle")
+    if not saved.exists():
+        return []
+    made = [p for d in ("_ext", "_static", "_templates") for p in (ROOT / "book" / d).rglob("*.*")]
+    newest = max(path.stat().st_mtime for path in made if path.suffix != ".pyc")
+    return env.found_docs if newest > saved.stat().st_mtime else []
+
+
+def number_by_chapter(app, builder):
+    """Figure 3 of book/06_layer_norm is Fig. 6.3, however many chapters are written."""
+    for docname, kinds in app.env.toc_fignumbers.items():
+        chapter = re.match(r"book/(\d\d)_", docname)
+        prefix = (int(chapter[1]),) if chapter else ()
+        for ids in kinds.values():
+            in_order = sorted(ids, key=ids.get)
+            ids.update({name: (*prefix, n) for n, name in enumerate(in_order, 1)})
+
+
+def mend_page(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        # docutils gives citations a role that ARIA has withdrawn.
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def copy_mathjax(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    source = Path(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline"))
+    target = Path(app.outdir, "_static", "mathjax")
+    for name in MATHJAX:
+        if (target / name).exists():
+            continue
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (source / "static/mathjax" / name).is_dir() else shutil.copyfile
+        copy(source / "static/mathjax" / name, target / name)
+
+
+def setup(app):
+    app.connect("config-inited", say_versions, priority=100)
+    app.connect("env-get-outdated", pages_made_with_older_files)
+    app.connect("write-started", number_by_chapter)
+    app.connect("html-page-context", mend_page, priority=900)
+    app.connect("build-finished", copy_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

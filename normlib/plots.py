@@ -1,0 +1,133 @@
+"""The look of every static figure, and the drawings that chapters share.
+
+A drawing takes arrays and an Axes (or makes one) and returns the Axes. Colors come from `LIGHT`
+alone, so that the book can exchange them for `DARK` on a dark page; line styles differ wherever
+colors do, so that a figure can be read in gray.
+"""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+# The same names and values as the custom properties in book/_static/book.css.
+LIGHT = {
+    "ink": "#1d2430",
+    "mute": "#596273",
+    "line": "#d4d9e3",
+    "card": "#ffffff",
+    "acc": "#6d28d9",
+    "acc-soft": "#ede7fb",
+    "neg": "#1f6fd1",
+    "pos": "#dd6b10",
+    "ok": "#0b7a53",
+    "no": "#b3261e",
+}
+DARK = {
+    "ink": "#e7eaf1",
+    "mute": "#a7b0c0",
+    "line": "#3b4352",
+    "card": "#161a21",
+    "acc": "#b79dff",
+    "acc-soft": "#362a57",
+    "neg": "#62a3ff",
+    "pos": "#ff9b45",
+    "ok": "#4fd3a0",
+    "no": "#ff8a80",
+}
+
+
+def use_style():
+    """Give matplotlib the book's look; in a notebook, draw sharp figures."""
+    series = cycler(
+        color=[LIGHT[c] for c in ("acc", "pos", "ok", "neg")],
+        linestyle=["-", "--", ":", "-."],
+    )
+    mpl.rcParams.update(
+        {
+            "axes.edgecolor": LIGHT["mute"],
+            "axes.facecolor": LIGHT["card"],
+            "axes.grid": True,
+            "axes.labelcolor": LIGHT["ink"],
+            "axes.prop_cycle": series,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlesize": "medium",
+            "figure.dpi": 110,
+            "figure.facecolor": LIGHT["card"],
+            "figure.figsize": (6.4, 3.2),
+            "figure.constrained_layout.use": True,
+            "font.size": 10.5,
+            "grid.color": LIGHT["line"],
+            "grid.linewidth": 0.8,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "svg.hashsalt": "normlib",
+            "text.color": LIGHT["ink"],
+            "xtick.color": LIGHT["mute"],
+            "ytick.color": LIGHT["mute"],
+        }
+    )
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ModuleNotFoundError:  # not in a notebook
+        return
+    set_matplotlib_formats("svg")
+
+
+def plane_and_sphere(stages, titles):
+    """Draw points of three features in space, one panel for each stage, with the plane x·1 = 0."""
+    fig = plt.figure(figsize=(7.2, 2.9))
+    hexagon = np.array([[1, -1, 0], [1, 0, -1], [0, 1, -1], [-1, 1, 0], [-1, 0, 1], [0, -1, 1]])
+    axes = []
+    for number, (points, title) in enumerate(zip(stages, titles, strict=True), 1):
+        reach = 1.05 * np.abs(points).max()
+        ax = fig.add_subplot(1, len(stages), number, projection="3d", computed_zorder=False)
+        limits = (-reach, reach)
+        ax.set(xlim=limits, ylim=limits, zlim=limits)
+        ax.set(xticks=[0], yticks=[0], zticks=[0], xticklabels=[], yticklabels=[], zticklabels=[])
+        ax.set_title(f"{title}\n(edges ±{reach:.3g})", fontsize=10)
+        ax.set_box_aspect((1, 1, 1), zoom=1.15)
+        for axis, label in zip((ax.xaxis, ax.yaxis, ax.zaxis), ("x₁", "x₂", "x₃"), strict=True):
+            axis.set_label_text(label)
+            axis.set_pane_color((1, 1, 1, 0))
+            axis.labelpad = -12
+        ax.view_init(elev=22, azim=-28)
+        plane = Poly3DCollection([reach * hexagon], facecolor=LIGHT["acc-soft"], alpha=0.7)
+        ax.add_collection3d(plane)
+        along = np.array([[-0.75, 0.75]] * 3) * reach
+        ax.plot(*along, color=LIGHT["mute"], linestyle=":", linewidth=1.5)
+        ax.scatter(*points.T, color=LIGHT["acc"], s=12, depthshade=False, zorder=3)
+        axes.append(ax)
+    return axes
+
+
+def selectable_keys(points, selected, labels, ax):
+    """Draw keys of a plane: dots if some query selects them, crosses if none does."""
+    ax.scatter(*points[selected].T, color=LIGHT["acc"], s=34, label="some query selects it")
+    never = {"color": LIGHT["pos"], "marker": "x", "s": 26, "label": "no query does"}
+    ax.scatter(*points[~selected].T, **never)
+    ax.plot(0, 0, "+", color=LIGHT["mute"], markersize=9)
+    gap = 0.09 * np.ptp(points, axis=0).max()
+    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
+        if i == 0 or np.abs(points[:i] - point).max(axis=1).min() > gap:  # no label on another
+            ax.annotate(label, point, textcoords="offset points", xytext=(5, 4), fontsize=9)
+    ax.set_aspect("equal")
+    ax.margins(0.12)
+    return ax
+
+
+def influence(matrix, title, ax):
+    """Draw which token's output (row) moves when a token's input (column) changes."""
+    cells = mpl.colors.ListedColormap([LIGHT["card"], LIGHT["acc"]])
+    ax.pcolormesh(matrix > 0, cmap=cells, vmin=0, vmax=1, edgecolor=LIGHT["line"])
+    n = len(matrix)
+    for row, column in zip(*np.nonzero(np.triu(matrix, 1)), strict=True):
+        ax.text(column + 0.5, row + 0.5, "✕", ha="center", va="center", color=LIGHT["card"])
+    ax.set(title=title, xlabel="token changed", ylabel="output looked at", aspect="equal")
+    ax.set(xticks=np.arange(n) + 0.5, xticklabels=range(n), ylim=(n, 0))
+    ax.set(yticks=np.arange(n) + 0.5, yticklabels=range(n))
+    ax.grid(False)
+    ax.tick_params(length=0)
+    return ax
