@@ -1,0 +1,30 @@
+"""The built book and a browser, once for all tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browsing import BUILD, launch
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The folder of the built pages; the build fails on any warning."""
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
+    result = subprocess.run(
+        [*command, "-W", "--keep-going", "-n"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
