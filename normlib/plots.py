@@ -73,7 +73,8 @@ def use_style():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ModuleNotFoundError:  # not in a notebook
         return
-    set_matplotlib_formats("svg")
+    # Without the date, equal figures are equal files.
+    set_matplotlib_formats("svg", metadata={"Date": None})
 
 
 def plane_and_sphere(stages, titles):
