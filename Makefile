@@ -25,7 +25,8 @@ lab: notebooks
 # Yours to edit: a file that is there already is never written over.
 notebooks: book
 	mkdir -p my-notebooks
-	cp -n _build/html/notebooks/*.ipynb my-notebooks/
+	@for file in _build/html/notebooks/*.ipynb; do \
+	  test -e my-notebooks/$$(basename $$file) || cp $$file my-notebooks/; done
 	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
 
 shots: book browser
