@@ -1,0 +1,42 @@
+"""Every example in a docstring and in the README runs and prints what it says."""
+
+import contextlib
+import doctest
+import importlib
+import inspect
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+import normlib as nl
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "normlib").rglob("*.py"))
+MODULES = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in FILES]
+
+
+@pytest.mark.parametrize("name", [m.removesuffix(".__init__") for m in MODULES])
+def test_the_examples_of_a_module_are_true(name):
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", nl.__all__)
+def test_a_public_docstring_says_all_that_a_user_needs(name):
+    member = getattr(nl, name)
+    text = inspect.getdoc(member)
+    assert ">>>" in text
+    for parameter in inspect.signature(member).parameters:
+        assert re.search(rf"^\**[\w, *]*\b{parameter}\b[\w, *]*( : |$)", text, re.M), parameter
+
+
+def test_the_example_of_the_readme_runs_and_names_the_mistake():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, *said = re.search(r"```python\n(.*?)```", readme, re.S)[1].split("\n# ")
+    scope = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(code.replace("nl.check(layer_norm)", "report = nl.check(layer_norm)"), scope)
+    expected = "\n".join(line.rstrip() for line in said)
+    assert repr(scope["report"]).split() == expected.replace("#", "").split()
