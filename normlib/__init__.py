@@ -3,11 +3,13 @@ r"""normlib: the normalizations of GPT models, from scratch in NumPy, checked ag
 A tour, in the order in which you would meet things:
 
 1. The norms are functions with the names, argument order and defaults of
-   ``torch.nn.functional``, on NumPy arrays: `layer_norm`, `rms_norm`. Under them lies one
-   operator, `normalize`.
+   ``torch.nn.functional``, on NumPy arrays: `batch_norm`, `layer_norm`, `instance_norm`,
+   `group_norm`, `rms_norm`. Under them lies one operator, `normalize`.
 2. Each has a twin that also returns its derived gradient: ``y, vjp = layer_norm_vjp(…)``, then
    ``dx, dweight, dbias = vjp(dy)``. `check_vjp` compares any such pair with arithmetic.
-3. You wrote one yourself? ``agrees("layer_norm", mine)`` compares it with normlib and PyTorch;
+3. With parameters and running statistics they are layers, which exchange their state with the
+   ``torch.nn`` modules: `BatchNorm`, `LayerNorm`, `InstanceNorm`, `GroupNorm`, `RMSNorm`.
+4. You wrote one yourself? ``agrees("layer_norm", mine)`` compares it with normlib and PyTorch;
    ``check(mine)`` does the same as an exercise and names the mistake.
 
 ``import normlib`` needs NumPy only. Plots are in ``normlib.plots`` (matplotlib).
@@ -16,6 +18,12 @@ A tour, in the order in which you would meet things:
 from normlib.agree import agrees
 from normlib.checker import check
 from normlib.functional import (
+    batch_norm,
+    batch_norm_vjp,
+    group_norm,
+    group_norm_vjp,
+    instance_norm,
+    instance_norm_vjp,
     layer_norm,
     layer_norm_vjp,
     normalize,
@@ -24,11 +32,23 @@ from normlib.functional import (
     rms_norm_vjp,
 )
 from normlib.gradcheck import check_vjp
+from normlib.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 
 __all__ = [
+    "BatchNorm",
+    "GroupNorm",
+    "InstanceNorm",
+    "LayerNorm",
+    "RMSNorm",
     "agrees",
+    "batch_norm",
+    "batch_norm_vjp",
     "check",
     "check_vjp",
+    "group_norm",
+    "group_norm_vjp",
+    "instance_norm",
+    "instance_norm_vjp",
     "layer_norm",
     "layer_norm_vjp",
     "normalize",

@@ -66,3 +66,78 @@ def trailing_shape(x, normalized_shape):
             f"{x.shape}: for statistics over the last axis use {x.shape[-1:]}."
         )
     return shape
+
+
+def require_channels(x, axes):
+    """An array (N, C, …) of at least `axes` axes."""
+    require_array("x", x)
+    if x.ndim < axes:
+        wanted = "(N, C, …)" if axes == 2 else "(N, C, L, …) with at least one spatial axis"
+        raise ValueError(
+            f"x must have shape {wanted}, got {x.shape}: insert the missing axes with np.newaxis."
+        )
+
+
+def require_momentum(momentum):
+    """A number from 0 to 1."""
+    if not isinstance(momentum, (int, float, np.integer, np.floating)):
+        raise TypeError(
+            f"momentum must be a number, got {type(momentum).__name__}: try momentum=0.1."
+        )
+    if not 0 <= momentum <= 1:
+        raise ValueError(
+            f"momentum must be from 0 to 1, the weight of the new batch in the running "
+            f"statistics, got {momentum}: try momentum=0.1."
+        )
+
+
+def require_several(count, what, x):
+    """More than one value for each variance: a single one has none."""
+    if count == 1:
+        raise ValueError(
+            f"Expected more than 1 {what} when training, got x of shape {x.shape}: "
+            "one value has variance 0, so its output would not depend on it."
+        )
+
+
+def require_groups(num_groups, x):
+    """A positive number of groups that divides the number of channels."""
+    if not isinstance(num_groups, (int, np.integer)):
+        raise TypeError(
+            f"num_groups must be an integer, got {type(num_groups).__name__}: try num_groups=1."
+        )
+    channels = x.shape[1]
+    if num_groups < 1 or channels % num_groups:
+        divisors = [g for g in range(1, channels + 1) if channels % g == 0]
+        nearest = min(divisors, key=lambda g: abs(g - num_groups), default=1)
+        raise ValueError(
+            f"num_groups must divide the number of channels, got {num_groups} groups for "
+            f"{channels} channels: try num_groups={nearest}."
+        )
+
+
+def require_buffers(running_mean, running_var, x, measured, others):
+    """Running statistics: both or none, needed unless measured, and then about to be written."""
+    buffers = {"running_mean": running_mean, "running_var": running_var}
+    absent = [name for name, buffer in buffers.items() if buffer is None]
+    if len(absent) == 1 or (absent and not measured):
+        use = "both be given or both be None" if measured else "both be given to be used"
+        raise ValueError(
+            f"running_mean and running_var must {use}, got {' and '.join(absent)} = None: "
+            "start them with np.zeros and np.ones of one number for each channel."
+        )
+    for name, buffer in buffers.items():
+        require_parameter(name, buffer, x.shape[1:2], x)
+    if absent or not measured:
+        return
+    for name, buffer in buffers.items():
+        if np.iscomplexobj(x) and not np.iscomplexobj(buffer):
+            raise TypeError(f"x is complex but {name} is {buffer.dtype}: make {name} complex too.")
+        if not buffer.flags.writeable:
+            raise ValueError(f"{name} is updated in place but is read-only: pass {name}.copy().")
+        rest = [b for n, b in buffers.items() if n != name]
+        if any(a is not None and np.shares_memory(buffer, a) for a in (*others, *rest)):
+            raise ValueError(
+                f"{name} is updated in place but shares memory with another argument: "
+                f"pass {name}.copy()."
+            )

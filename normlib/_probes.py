@@ -40,3 +40,31 @@ def token_probes():
     # Rounding the mean of 10⁴ costs two passes up to 1e-3; one pass has no digit left.
     large = draw(3, 4, 6, mean=1e4, sd=1.0).astype(np.float32)
     yield "float32, mean 10⁴", large, *single, 1e-5, 2e-2
+
+
+def channel_probes(positions):
+    """Yield the same for norms of (N, C, *) with six channels; (N, C) too unless `positions`."""
+    rng = np.random.default_rng([1803, 8494])
+
+    def draw(*shape, mean=2.0, sd=3.0):
+        return rng.normal(mean, sd, shape)
+
+    affine = draw(6, mean=1.0, sd=1.0), draw(6, mean=0.0, sd=1.0)
+    single = [a.astype(np.float32) for a in affine]
+    double_allowed, single_allowed = tolerance(np.float64), tolerance(np.float32)
+    if not positions:
+        yield "(N, C)", draw(4, 6), *affine, 1e-5, double_allowed
+    for eps in EPS:
+        yield f"(N, C, L), eps = {eps:g}", draw(4, 6, 5), *affine, eps, double_allowed
+    for label, x in (
+        ("(N, C, H, W)", draw(2, 6, 3, 4)),
+        ("(N, C, D, H, W)", draw(2, 6, 3, 2, 4)),
+        ("one sample", draw(1, 6, 5)),
+        ("spread like √eps", 2.0 + draw(4, 6, 5, mean=0.0, sd=0.003)),
+        ("equal channels", np.broadcast_to(draw(6, 1), (4, 6, 5)).copy()),
+        ("channels last in memory", draw(2, 3, 4, 6).transpose(0, 3, 1, 2)),
+    ):
+        yield label, x, *affine, 1e-5, double_allowed
+    yield "float32", draw(4, 6, 5).astype(np.float32), *single, 1e-5, single_allowed
+    large = draw(4, 6, 5, mean=1e4, sd=1.0).astype(np.float32)
+    yield "float32, mean 10⁴", large, *single, 1e-5, 2e-2

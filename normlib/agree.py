@@ -6,9 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlib import functional
-from normlib._probes import token_probes
+from normlib._probes import channel_probes, token_probes
 
-CHECKED = ("layer_norm", "layer_norm_vjp", "rms_norm", "rms_norm_vjp")
+# How each norm is called, by normlib and by torch alike: p holds weight and bias.
+CALLS = {
+    "layer_norm": lambda norm, x, p, eps: norm(x, x.shape[-1:], *p, eps=eps),
+    "rms_norm": lambda norm, x, p, eps: norm(x, x.shape[-1:], *p, eps=eps),
+    "batch_norm": lambda norm, x, p, eps: norm(x, None, None, *p, training=True, eps=eps),
+    "instance_norm": lambda norm, x, p, eps: norm(x, weight=p[0], bias=p[1], eps=eps),
+    "group_norm": lambda norm, x, p, eps: norm(x, GROUPS, *p, eps=eps),
+}
+GROUPS = 3
+CHECKED = tuple(name + end for name in CALLS for end in ("", "_vjp"))
 
 
 class Disagreement(AssertionError):
@@ -43,11 +52,14 @@ def agrees(name, mine):
     Parameters
     ----------
     name : str
-        One of ``"layer_norm"``, ``"layer_norm_vjp"``, ``"rms_norm"``, ``"rms_norm_vjp"``.
+        ``"layer_norm"``, ``"rms_norm"``, ``"batch_norm"``, ``"instance_norm"`` or
+        ``"group_norm"``, or one of these with ``_vjp``.
     mine : callable
-        Called as ``mine(x, weight, bias, eps)``, without bias for RMS norm, and normalizes the
-        last axis. A ``_vjp`` returns ``(y, vjp)``; ``vjp(dy)`` returns
-        ``(dx, dweight, dbias)``. Compared are y and every gradient, PyTorch's by autograd.
+        Called as ``mine(x, weight, bias, eps)``; RMS norm has no bias, and group norm is called
+        as ``mine(x, num_groups, weight, bias, eps)``. x is (…, C) for layer and RMS norm and
+        (N, C, \*) for the others; batch norm is that of training. A ``_vjp`` returns
+        ``(y, vjp)``, and ``vjp(dy)`` returns ``(dx, dweight, dbias)``. Compared are y and every
+        gradient, PyTorch's by autograd.
 
     Returns
     -------
@@ -72,14 +84,15 @@ def agrees(name, mine):
     if name not in CHECKED:
         raise ValueError(f"unknown norm {name!r}: choose one of {', '.join(CHECKED)}.")
     has_torch = importlib.util.find_spec("torch") is not None
+    norm = name.removesuffix("_vjp")
     rows = []
-    for label, x, weight, bias, eps, allowed in token_probes():
-        parameters = (weight, bias) if name.startswith("layer") else (weight,)
+    for label, x, weight, bias, eps, allowed in _probes(norm):
+        parameters = (weight,) if norm == "rms_norm" else (weight, bias)
         dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
         given = [a.copy() for a in (x, *parameters)]
-        found = _results(mine(*given, eps), dy)
-        library = getattr(functional, name)
-        expected = _results(library(x, x.shape[-1:], *parameters, eps=eps), dy)
+        groups = [GROUPS] if norm == "group_norm" else []
+        found = _results(mine(given[0], *groups, *given[1:], eps), dy)
+        expected = _results(CALLS[norm](getattr(functional, name), x, parameters, eps), dy)
         against_torch = None
         if has_torch:
             against_torch = _difference(found, _torch_results(name, x, parameters, eps, dy))
@@ -90,6 +103,13 @@ def agrees(name, mine):
     if not result.ok:
         raise Disagreement(f"the numbers differ in the rows marked ✗.\n{result!r}")
     return result
+
+
+def _probes(norm):
+    if norm in ("layer_norm", "rms_norm"):
+        return token_probes()
+    # Batch norm also takes (N, C); instance norm needs positions, group norm gets them.
+    return channel_probes(positions=norm != "batch_norm")
 
 
 def _results(value, dy):
@@ -104,8 +124,8 @@ def _torch_results(name, x, parameters, eps, dy):
     import torch
 
     tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
-    norm = getattr(torch.nn.functional, name.removesuffix("_vjp"))
-    y = norm(tensors[0], x.shape[-1:], *tensors[1:], eps=eps)
+    norm = name.removesuffix("_vjp")
+    y = CALLS[norm](getattr(torch.nn.functional, norm), tensors[0], tensors[1:], eps)
     if not name.endswith("_vjp"):
         return [y.detach().numpy()]
     y.backward(torch.tensor(dy))

@@ -5,9 +5,19 @@ name ends in ``_vjp``: it returns the output and a function that maps the gradie
 respect to the output, ``dy``, to the gradients with respect to the array arguments.
 """
 
+import math
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from normlib._channel_norms import (
+    batch_norm,
+    batch_norm_vjp,
+    group_norm,
+    group_norm_vjp,
+    instance_norm,
+    instance_norm_vjp,
+)
 from normlib._inputs import (
     require_array,
     require_eps,
@@ -15,7 +25,22 @@ from normlib._inputs import (
     require_parameter,
     trailing_shape,
 )
-from normlib._kernels import backward, compute_dtype, forward
+from normlib._kernels import apply, compute_dtype
+
+__all__ = [
+    "batch_norm",
+    "batch_norm_vjp",
+    "group_norm",
+    "group_norm_vjp",
+    "instance_norm",
+    "instance_norm_vjp",
+    "layer_norm",
+    "layer_norm_vjp",
+    "normalize",
+    "normalize_vjp",
+    "rms_norm",
+    "rms_norm_vjp",
+]
 
 
 def normalize(x, axis=-1, center=True, eps=1e-5):
@@ -92,13 +117,13 @@ def normalize_vjp(x, axis=-1, center=True, eps=1e-5):
     >>> bool(abs(dx.sum()) < 1e-12)  # the mean was projected out
     True
     """
-    y, mean, rstd, axes = _normalize(x, axis, center, eps)
+    y, vjp = _normalize(x, axis, center, eps)
 
-    def vjp(dy):
+    def checked(dy):
         require_gradient(dy, x)
-        return backward(dy, x, mean, rstd, axes, None, None)[:1]
+        return vjp(dy)[:1]
 
-    return y, vjp
+    return y, checked
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -277,7 +302,10 @@ def _normalize(x, axis, center, eps):
     require_array("x", x)
     require_eps(eps)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    return *forward(x, axes, None, None, eps, center), axes
+    free = [a for a in range(x.ndim) if a not in axes]
+    order = (*free, *sorted(axes))
+    y, vjp, _ = apply(x, lambda a: a.transpose(order), len(free), None, None, eps, center)
+    return y, vjp
 
 
 def _trailing_norm(x, normalized_shape, weight, bias, eps, center):
@@ -289,19 +317,15 @@ def _trailing_norm(x, normalized_shape, weight, bias, eps, center):
     if eps is None and not center:
         eps = float(np.finfo(compute_dtype(x.dtype)).eps)
     require_eps(eps)
-    size = int(np.prod(shape))
-    row = (1, size)
-    rows = x.reshape(x.size // size if size else 0, size)
-    weight = None if weight is None else weight.reshape(row)
-    bias = None if bias is None else bias.reshape(row)
-    y, mean, rstd = forward(rows, (1,), weight, bias, eps, center)
+    size = math.prod(shape)
+    rows = (x.size // size if size else 0, 1, size)
+    column = (1, 1, size, 1)
+    weight, bias = (None if p is None else p.reshape(column) for p in (weight, bias))
+    y, vjp, _ = apply(x, lambda a: a.reshape(rows), 2, weight, bias, eps, center)
 
-    def vjp(dy):
+    def checked(dy):
         require_gradient(dy, x)
-        gradients = backward(dy.reshape(rows.shape), rows, mean, rstd, (1,), weight, bias)
-        shapes = (x.shape, shape, shape)
-        return tuple(
-            g if g is None else g.reshape(s) for g, s in zip(gradients, shapes, strict=True)
-        )
+        dx, *gradients = vjp(dy)
+        return dx, *(g if g is None else g.reshape(shape) for g in gradients)
 
-    return y.reshape(x.shape), vjp
+    return y, checked

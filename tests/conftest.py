@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from browsing import BUILD, launch
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)  # on small arrays two threads mostly wait for each other
 
 
 @pytest.fixture(scope="session")

@@ -1,78 +1,121 @@
-"""What a layer norm and its gradient must do, whoever wrote them.
+"""What a norm and its gradient must do, whoever wrote them.
 
-The library's functions and the functions of the chapters go through the same contract. Each takes
-`(x, weight, bias, eps)` and normalizes the last axis.
+The library's functions and the functions of the chapters go through the same contract. They are
+called as `agrees` calls them: `(x, weight, bias, eps)`, RMS norm without a bias, group norm with
+the number of groups after x.
 """
 
 import numpy as np
 import torch
 
-from normlib._probes import token_probes, tolerance
+from normlib._probes import channel_probes, token_probes, tolerance
 
-ALLOWED = tolerance(np.float64)
+GROUPS = 3
+EXACT = tolerance(np.float64)
+TOKENS = ("layer_norm", "rms_norm")
+
+# The axes that share statistics, for (B, T, C) or (N, C, L) = (4, 6, 5); groups are a reshape.
+AXES = {"layer_norm": -1, "rms_norm": -1, "batch_norm": (0, 2), "instance_norm": 2}
+TORCH = {
+    "layer_norm": lambda f, x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
+    "rms_norm": lambda f, x, w, eps: f(x, x.shape[-1:], w, eps),
+    "batch_norm": lambda f, x, w, b, eps: f(x, None, None, w, b, True, 0.1, eps),
+    "instance_norm": lambda f, x, w, b, eps: f(x, None, None, w, b, True, 0.1, eps),
+    "group_norm": lambda f, x, w, b, eps: f(x, GROUPS, w, b, eps),
+}
 
 
-def close(found, expected, allowed=ALLOWED):
+def close(found, expected, allowed=EXACT):
     scale = max(1.0, float(np.abs(expected).max(initial=0)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=allowed * scale)
 
 
-def torch_layer_norm(x, weight, bias, eps):
-    """PyTorch's output and, by autograd, a function from dy to the three gradients."""
-    tensors = [torch.tensor(a, requires_grad=True) for a in (x, weight, bias)]
-    y = torch.nn.functional.layer_norm(tensors[0], x.shape[-1:], *tensors[1:], eps=eps)
+def probes(norm):
+    """The arguments of each probe, as (label, x, parameters, eps, allowed)."""
+    drawn = token_probes() if norm in TOKENS else channel_probes(positions=norm != "batch_norm")
+    for label, x, weight, bias, eps, allowed in drawn:
+        yield label, x, (weight,) if norm == "rms_norm" else (weight, bias), eps, allowed
+
+
+def call(norm, mine, x, parameters, eps):
+    groups = [GROUPS] if norm == "group_norm" else []
+    return mine(x, *groups, *parameters, eps)
+
+
+def torch_result(norm, x, parameters, eps):
+    """PyTorch's output and, by autograd, a function from dy to the gradients."""
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
+    y = TORCH[norm](getattr(torch.nn.functional, norm), *tensors, eps)
 
     def vjp(dy):
-        gradients = torch.autograd.grad(y, tensors, torch.tensor(dy))
-        return tuple(g.numpy() for g in gradients)
+        return [g.numpy() for g in torch.autograd.grad(y, tensors, torch.tensor(dy))]
 
     return y.detach().numpy(), vjp
 
 
-def check_forward(layer_norm):
-    """Values against PyTorch, shapes, invariances, and an input that stays as it was."""
-    for _, x, weight, bias, eps, allowed in token_probes():
-        given = [a.copy() for a in (x, weight, bias)]
-        y = layer_norm(*given, eps)
+def plain(norm, rng):
+    """An array whose sharing axes are well known, and parameters that do nothing."""
+    x = rng.normal(2, 3, (4, 6, 5))
+    ones = np.ones(5 if norm in TOKENS else 6)
+    return x, (ones,) if norm == "rms_norm" else (ones, 0 * ones)
+
+
+def shared_mean(norm, values):
+    """The mean over the numbers that share statistics."""
+    if norm == "group_norm":
+        return values.reshape(4, GROUPS, -1).mean(-1)
+    return values.mean(AXES[norm])
+
+
+def check_forward(norm, mine):
+    """Values against PyTorch, shapes, invariances, and inputs that stay as they were."""
+    for _, x, parameters, eps, allowed in probes(norm):
+        given = [a.copy() for a in (x, *parameters)]
+        y = call(norm, mine, given[0], given[1:], eps)
         assert y.shape == x.shape
-        close(y, torch_layer_norm(x, weight, bias, eps)[0], allowed)
-        for before, after in zip((x, weight, bias), given, strict=True):
+        close(y, torch_result(norm, x, parameters, eps)[0], allowed)
+        for before, after in zip((x, *parameters), given, strict=True):
             np.testing.assert_array_equal(after, before)
 
-    rng = np.random.default_rng(6)
-    x, ones, zeros = rng.normal(2, 3, (3, 4, 6)), np.ones(6), np.zeros(6)
-    plain = layer_norm(x, ones, zeros, 1e-12)
-    close(plain.mean(-1), np.zeros((3, 4)))
-    close(plain.var(-1), np.ones((3, 4)))
-    close(layer_norm(x + 5, ones, zeros, 1e-12), plain)
-    close(layer_norm(7 * x, ones, zeros, 1e-12), plain)
-    close(layer_norm(-x, ones, zeros, 1e-12), -plain)
-    close(layer_norm(x[::-1], ones, zeros, 1e-12), plain[::-1])  # tokens do not mix
+    x, parameters = plain(norm, np.random.default_rng(6))
+
+    def tiny_eps(x):
+        return call(norm, mine, x, parameters, 1e-12)
+
+    y = tiny_eps(x)
+    close(shared_mean(norm, y**2), 1)
+    close(tiny_eps(7 * x), y)
+    close(tiny_eps(-x), -y)
+    close(tiny_eps(x[::-1])[::-1], y)
+    if norm != "rms_norm":
+        close(shared_mean(norm, y), 0)
+        close(tiny_eps(x + 5), y)
 
 
-def check_backward(layer_norm_vjp):
+def check_backward(norm, mine):
     """Gradients against autograd and central differences, and the identities that they obey."""
     rng = np.random.default_rng(7)
-    for label, x, weight, bias, eps, allowed in token_probes():
-        y, vjp = layer_norm_vjp(x, weight, bias, eps)
-        expected_y, expected_vjp = torch_layer_norm(x, weight, bias, eps)
+    for label, x, parameters, eps, allowed in probes(norm):
+        y, vjp = call(norm, mine, x, parameters, eps)
+        expected_y, expected_vjp = torch_result(norm, x, parameters, eps)
         close(y, expected_y, allowed)
         dy = rng.normal(size=x.shape).astype(x.dtype)
         for found, expected in zip(vjp(dy.copy()), expected_vjp(dy), strict=True):
             assert found.shape == expected.shape
             close(found, expected, allowed)
-        if x.dtype == np.float64 and label.startswith("eps"):
-            _check_differences(layer_norm_vjp, (x, weight, bias), eps, dy)
+        if "eps =" in label:
+            _check_differences(norm, mine, (x, *parameters), eps, dy)
 
-    x, ones, zeros = rng.normal(2, 3, (3, 4, 6)), np.ones(6), np.zeros(6)
-    x_hat, vjp = layer_norm_vjp(x, ones, zeros, 1e-12)
+    x, parameters = plain(norm, rng)
+    x_hat, vjp = call(norm, mine, x, parameters, 1e-12)
     dx, *_ = vjp(rng.normal(size=x.shape))
-    close(dx.sum(-1), np.zeros((3, 4)))  # a common shift is not felt,
-    close((dx * x_hat).sum(-1), np.zeros((3, 4)))  # nor is a stretch
+    close(shared_mean(norm, dx * x_hat), 0)  # a stretch is not felt,
+    if norm != "rms_norm":
+        close(shared_mean(norm, dx), 0)  # nor is a common shift
 
 
-def _check_differences(layer_norm_vjp, arguments, eps, dy):
-    _, vjp = layer_norm_vjp(*arguments, eps)
+def _check_differences(norm, mine, arguments, eps, dy):
+    _, vjp = call(norm, mine, arguments[0], arguments[1:], eps)
     rng = np.random.default_rng(8)
     for i, gradient in enumerate(vjp(dy)):
         step = 1e-5 * rng.normal(size=arguments[i].shape)
@@ -80,5 +123,7 @@ def _check_differences(layer_norm_vjp, arguments, eps, dy):
         for sign in (1, -1):
             moved = list(arguments)
             moved[i] = arguments[i] + sign * step
-            ends.append((layer_norm_vjp(*moved, eps)[0] * dy).sum())
-        np.testing.assert_allclose((gradient * step).sum(), (ends[0] - ends[1]) / 2, rtol=1e-5)
+            ends.append((call(norm, mine, moved[0], moved[1:], eps)[0] * dy).sum())
+        expected = (ends[0] - ends[1]) / 2
+        size = np.abs(gradient * step).sum()
+        assert abs((gradient * step).sum() - expected) <= 1e-5 * size

@@ -12,9 +12,13 @@ from normlib.agree import CHECKED, Disagreement
 def mine(name):
     """normlib's function with the signature that agrees() expects."""
     library = getattr(nl, name)
-    if name.startswith("layer"):
-        return lambda x, weight, bias, eps: library(x, x.shape[-1:], weight, bias, eps)
-    return lambda x, weight, eps: library(x, x.shape[-1:], weight, eps)
+    return {
+        "layer_norm": lambda x, w, b, eps: library(x, x.shape[-1:], w, b, eps),
+        "rms_norm": lambda x, w, eps: library(x, x.shape[-1:], w, eps),
+        "batch_norm": lambda x, w, b, eps: library(x, None, None, w, b, training=True, eps=eps),
+        "instance_norm": lambda x, w, b, eps: library(x, weight=w, bias=b, eps=eps),
+        "group_norm": lambda x, groups, w, b, eps: library(x, groups, w, b, eps),
+    }[name.removesuffix("_vjp")]
 
 
 @pytest.mark.parametrize("name", CHECKED)

@@ -93,9 +93,28 @@ def test_normalize_matches_its_formula_over_any_axes(problem, center, data):
     np.testing.assert_allclose(found, (x - mean) / np.sqrt(var + eps), rtol=1e-9, atol=1e-9)
 
 
-def test_the_library_keeps_the_contract_of_the_chapters():
-    check_forward(lambda x, w, b, eps: nl.layer_norm(x, x.shape[-1:], w, b, eps))
-    check_backward(lambda x, w, b, eps: nl.layer_norm_vjp(x, x.shape[-1:], w, b, eps))
+def test_a_single_number_is_its_own_mean():
+    for dtype in (np.float64, np.float16):
+        assert nl.normalize(np.array(3, dtype), axis=None) == 0
+        y, vjp = nl.normalize_vjp(np.array(3, dtype), axis=None, center=False, eps=7.0)
+        assert y == 0.75
+        assert vjp(np.array(1, dtype))[0] == dtype(0.25 - 0.75 * 0.75 * 0.25)
+
+
+# The library's norms, called as the chapters' functions are.
+CHAPTER_FORM = {
+    "layer_norm": lambda f: lambda x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
+    "rms_norm": lambda f: lambda x, w, eps: f(x, x.shape[-1:], w, eps),
+    "batch_norm": lambda f: lambda x, w, b, eps: f(x, None, None, w, b, training=True, eps=eps),
+    "instance_norm": lambda f: lambda x, w, b, eps: f(x, weight=w, bias=b, eps=eps),
+    "group_norm": lambda f: f,
+}
+
+
+@pytest.mark.parametrize("norm", CHAPTER_FORM)
+def test_the_library_keeps_the_contract_of_the_chapters(norm):
+    check_forward(norm, CHAPTER_FORM[norm](getattr(nl, norm)))
+    check_backward(norm, CHAPTER_FORM[norm](getattr(nl, norm + "_vjp")))
 
 
 def test_blocks_do_not_show():

@@ -1,0 +1,321 @@
+r"""The norms as layers: parameters, running statistics, and the backward pass.
+
+A layer is a thin shell around `normlib.functional`. It has the constructor arguments, defaults and
+state of the ``torch.nn`` module of the same name, so the two exchange their state.
+"""
+
+import numpy as np
+
+from normlib import functional
+
+
+class _Layer:
+    """Forward, backward, modes and state; a subclass says what it computes."""
+
+    buffers = ()
+
+    def __init__(self):
+        self.training = True
+        self.grad = {}
+        self._vjp = None
+
+    def __call__(self, x):
+        """Return the output, and keep what `backward` needs."""
+        y, self._vjp = self._forward(x)
+        return y
+
+    def backward(self, dy):
+        """Return dx for the last call, and leave the parameters' gradients in ``grad``."""
+        if self._vjp is None:
+            raise RuntimeError("backward needs a forward pass first: call the layer on x.")
+        dx, *gradients = self._vjp(dy)
+        self.grad = dict(zip(self._parameters(), gradients, strict=False))
+        return dx
+
+    def train(self, mode=True):
+        """Use the statistics of the data, and update the running ones. Returns the layer."""
+        self.training = bool(mode)
+        return self
+
+    def eval(self):
+        """Use the running statistics where there are any. Returns the layer."""
+        return self.train(False)
+
+    def state_dict(self):
+        """Copies of all parameters and buffers by name, as the torch module's state_dict."""
+        return {name: np.array(getattr(self, name)) for name in self._state()}
+
+    def load_state_dict(self, state):
+        """Take over a state: of this layer, or of the torch module of the same name.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown or a shape differs. Nothing is changed then.
+        """
+        own = self._state()
+        if set(state) != set(own):
+            raise ValueError(
+                f"a state for this {type(self).__name__} has the names {sorted(own)}, "
+                f"got {sorted(state)}: was the other one made with the same options?"
+            )
+        arrays = {name: _as_array(value) for name, value in state.items()}
+        for name, array in arrays.items():
+            if array.shape != np.shape(getattr(self, name)):
+                raise ValueError(
+                    f"{name} must have shape {np.shape(getattr(self, name))}, got {array.shape}: "
+                    "was the other layer made for as many features?"
+                )
+        for name, array in arrays.items():
+            setattr(self, name, array.copy())
+
+    def _parameters(self):
+        return [name for name in ("weight", "bias") if getattr(self, name, None) is not None]
+
+    def _state(self):
+        return [*self._parameters(), *(b for b in self.buffers if getattr(self, b) is not None)]
+
+
+class LayerNorm(_Layer):
+    r"""Layer normalization with its parameters, as ``torch.nn.LayerNorm``.
+
+    Parameters
+    ----------
+    normalized_shape : tuple of int, or int
+        The shape of the last axes, ``C`` or ``(C,)`` for tokens of C features.
+    eps : float
+        Added to the variance under the root.
+    elementwise_affine : bool
+        Whether there is a weight (and a bias).
+    bias : bool
+        Whether there is a bias beside the weight.
+    dtype : dtype
+        Of the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> norm = nl.LayerNorm(3)
+    >>> y = norm(np.array([[1.0, 2.0, 3.0]]))
+    >>> dx = norm.backward(np.ones((1, 3)))
+    >>> sorted(norm.grad), bool(abs(dx).max() < 1e-12)  # a common shift is not felt
+    (['bias', 'weight'], True)
+
+    Built step by step in chapter 06.
+    """
+
+    def __init__(
+        self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, dtype=np.float64
+    ):
+        super().__init__()
+        self.normalized_shape, self.eps = _shape(normalized_shape), eps
+        self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
+        self.bias = np.zeros(self.normalized_shape, dtype) if elementwise_affine and bias else None
+
+    def _forward(self, x):
+        return functional.layer_norm_vjp(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+class RMSNorm(_Layer):
+    r"""RMS normalization with its weight, as ``torch.nn.RMSNorm``.
+
+    Parameters
+    ----------
+    normalized_shape : tuple of int, or int
+        The shape of the last axes, ``C`` or ``(C,)`` for tokens of C features.
+    eps : float or None
+        Added to the mean square; None means the machine epsilon, as in PyTorch.
+    elementwise_affine : bool
+        Whether there is a weight.
+    dtype : dtype
+        Of the weight.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> nl.RMSNorm(2, eps=0.0)(np.array([[1.0, 7.0]]))
+    array([[0.2, 1.4]])
+    """
+
+    def __init__(self, normalized_shape, eps=None, elementwise_affine=True, dtype=np.float64):
+        super().__init__()
+        self.normalized_shape, self.eps = _shape(normalized_shape), eps
+        self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
+
+    def _forward(self, x):
+        return functional.rms_norm_vjp(x, self.normalized_shape, self.weight, self.eps)
+
+
+class GroupNorm(_Layer):
+    r"""Group normalization with its parameters, as ``torch.nn.GroupNorm``.
+
+    Parameters
+    ----------
+    num_groups, num_channels : int
+        The channels are cut into this many groups of neighbors; the number must divide them.
+    eps : float
+        Added to the variance under the root.
+    affine : bool
+        Whether there are a weight and a bias, one number each for every channel.
+    dtype : dtype
+        Of the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> x = np.random.default_rng(0).normal(size=(2, 6, 5))
+    >>> y = nl.GroupNorm(3, 6)(x)
+    >>> bool(abs(y[:, :2].mean(axis=(1, 2))).max() < 1e-12)  # the first group of each sample
+    True
+    """
+
+    def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, dtype=np.float64):
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(
+                f"num_groups must divide num_channels, got {num_groups} and {num_channels}: "
+                "each group has equally many channels."
+            )
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = np.ones(num_channels, dtype) if affine else None
+        self.bias = np.zeros(num_channels, dtype) if affine else None
+
+    def _forward(self, x):
+        return functional.group_norm_vjp(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+class _RunningNorm(_Layer):
+    """A norm that can keep running statistics of each channel."""
+
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+
+    def __init__(self, num_features, eps, momentum, affine, track_running_stats, dtype):
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = np.ones(num_features, dtype) if affine else None
+        self.bias = np.zeros(num_features, dtype) if affine else None
+        self.running_mean = np.zeros(num_features, dtype) if track_running_stats else None
+        self.running_var = np.ones(num_features, dtype) if track_running_stats else None
+        self.num_batches_tracked = np.array(0) if track_running_stats else None
+
+    def _forward(self, x):
+        return self._function(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            self._new_share(),
+            self.eps,
+        )
+
+
+class BatchNorm(_RunningNorm):
+    r"""Batch normalization with parameters and running statistics, as ``torch.nn.BatchNorm1d``.
+
+    One class serves (N, C), (N, C, L), (N, C, H, W) and (N, C, D, H, W).
+
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels.
+    eps : float
+        Added to the variance under the root.
+    momentum : float or None
+        The weight of the new statistics in the running ones. None means the average of all
+        batches so far.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        Without running statistics the layer uses those of the batch in both modes.
+    dtype : dtype
+        Of the parameters and buffers.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> norm = nl.BatchNorm(1)
+    >>> norm(np.array([[1.0], [3.0]])).round(3).ravel()
+    array([-1.,  1.])
+    >>> norm.running_mean, norm.running_var  # 0.9 · old + 0.1 · new, the new variance unbiased
+    (array([0.2]), array([1.1]))
+    """
+
+    _function = staticmethod(functional.batch_norm_vjp)
+
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=True,
+        track_running_stats=True,
+        dtype=np.float64,
+    ):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+
+    def _forward(self, x):
+        result = super()._forward(x)
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked = self.num_batches_tracked + 1
+        return result
+
+    def _new_share(self):
+        if self.momentum is not None or self.num_batches_tracked is None:
+            return self.momentum or 0.0
+        return 1 / (int(self.num_batches_tracked) + 1)
+
+
+class InstanceNorm(_RunningNorm):
+    r"""Instance normalization, as ``torch.nn.InstanceNorm1d``: no parameters by default.
+
+    One class serves (N, C, L), (N, C, H, W) and (N, C, D, H, W).
+
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels.
+    eps : float
+        Added to the variance under the root.
+    momentum : float or None
+        The weight of the new statistics in the running ones, if those are kept. As in PyTorch,
+        None leaves them as they are, and ``num_batches_tracked`` stays 0.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        Whether to keep running statistics, and use them in evaluation.
+    dtype : dtype
+        Of the parameters and buffers.
+
+    Examples
+    --------
+    >>> import numpy as np, normlib as nl
+    >>> nl.InstanceNorm(1)(np.array([[[1.0, 3.0]], [[10.0, 30.0]]])).round(3).tolist()
+    [[[-1.0, 1.0]], [[-1.0, 1.0]]]
+    """
+
+    _function = staticmethod(functional.instance_norm_vjp)
+
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=False,
+        track_running_stats=False,
+        dtype=np.float64,
+    ):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+
+    def _new_share(self):
+        return self.momentum or 0.0
+
+
+def _shape(normalized_shape):
+    return tuple(int(n) for n in np.atleast_1d(normalized_shape))
+
+
+def _as_array(value):
+    """An array, also from a torch tensor."""
+    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
