@@ -9,12 +9,18 @@ from broken_layers import forward, mean_last, over_tokens, right_dx
 import normlib as nl
 
 
+def single(value):
+    """Arrays and floats in single precision; axes, flags and numbers of groups as they are."""
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float32)
+    return np.float32(value) if isinstance(value, float) else value
+
+
 def in_float32(function):
     """The same function, computed in single precision whatever it is given."""
 
-    def attempt(x, weight, bias, eps):
-        arrays = (a.astype(np.float32) for a in (x, weight, bias))
-        result = function(*arrays, np.float32(eps))
+    def attempt(*arguments):
+        result = function(*map(single, arguments))
         if not isinstance(result, tuple):
             return result
         y, vjp = result

@@ -9,6 +9,7 @@ import broken_layers
 import numpy as np
 import pytest
 from broken_layers import CATALOGUES
+from right_batch_norm import layer_in_float32
 from right_layers import (
     RIGHT,
     RIGHT_VJPS,
@@ -20,11 +21,11 @@ from right_layers import (
 )
 
 import normlib as nl
-from normlib.checker import Exercise, Slip, references
-from normlib.checker.attempts import call_forward, run
-from normlib.checker.exercises import EXERCISES, TOKENS
-from normlib.checker.forward_slips import AFFINE, EPSILON
+from normlib.checker.attempts import run
+from normlib.checker.exercises import EXERCISES
+from normlib.checker.forward_slips import EPSILON
 from normlib.checker.ladder import examine
+from normlib.checker.probes import TOKENS
 from normlib.checker.recognition import prediction
 
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
@@ -60,9 +61,14 @@ def same_answers(exercise, a, b, factor=1.0):
     return True
 
 
+def runs_on(exercise, slips):
+    """The probes on which these slips end in no error."""
+    return [p for p in exercise.probes if prediction(exercise, slips, p) is not None]
+
+
 @every_exercise
 def test_the_reference_passes(exercise):
-    report = nl.check(exercise.reference)
+    report = nl.check(exercise.reference, exercise.name)
     assert report.ok
     assert report.attempted
     assert f"{len(exercise.probes)} probes" in report.lines[0]
@@ -79,7 +85,9 @@ def test_every_slip_is_diagnosed_as_itself(exercise):
 @every_exercise
 def test_every_slip_is_diagnosed_in_float32_too(exercise):
     for slip in exercise.slips:
-        report = examine(exercise, in_float32(exercise.attempt(slip)))
+        attempt = exercise.attempt(slip)
+        single = layer_in_float32 if exercise.name == "BatchNorm" else in_float32
+        report = examine(exercise, single(attempt))
         assert messages(report, exercise) == [slip.message], slip
 
 
@@ -90,21 +98,34 @@ def test_no_two_slips_can_be_confused(exercise):
             assert not same_answers(exercise, (a,), (b,), factor=10), (a, b)
 
 
+# To try all pairs of all exercises takes a minute: of the others, every fifth pair.
+ALL_PAIRS = ("layer_norm", "layer_norm_vjp")
+
+
 @every_exercise
 def test_every_pair_is_diagnosed_as_that_pair_or_as_an_equal(exercise):
     by_messages = {}
     for slips in exercise.hypotheses:
         by_messages.setdefault(tuple(slip.message for slip in slips), []).append(slips)
     pairs = [slips for slips in exercise.hypotheses if len(slips) == 2]
-    for pair in pairs:
+    tried = 0
+    for pair in pairs[:: 1 if exercise.name in ALL_PAIRS else 5]:
+        if prediction(exercise, pair, exercise.probes[0]) is None:
+            continue  # together they end in an error
+        tried += 1
         named = tuple(messages(examine(exercise, exercise.attempt(*pair)), exercise))
         if named != tuple(slip.message for slip in pair):
-            equals = by_messages.get(named, [])
+            equals = by_messages.get(named, [()] if not named else [])
             assert any(same_answers(exercise, other, pair) for other in equals), (pair, named)
         if len(named) == 2 and not any(slip.rough for slip in pair):
-            singles = [s for s in exercise.slips if same_answers(exercise, (s,), pair)]
+            singles = [
+                s
+                for s in exercise.slips
+                if runs_on(exercise, (s,)) == runs_on(exercise, pair)
+                and same_answers(exercise, (s,), pair)
+            ]
             assert not singles, pair
-    print(f"{exercise.name}: {len(exercise.slips)} slips, {len(pairs)} pairs")
+    print(f"{exercise.name}: {len(exercise.slips)} slips, {tried} of {len(pairs)} pairs")
 
 
 def test_a_missing_eps_and_a_tiny_one_differ_beside_another_slip():
@@ -125,31 +146,6 @@ def test_the_references_are_the_library():
         for part in expected:
             np.testing.assert_allclose(found[part], expected[part], rtol=1e-9, atol=1e-10)
         np.testing.assert_allclose(prediction(EXERCISES["layer_norm"], (), probe)["y"], y)
-
-
-def rms_norm(x, weight, eps, **knobs):
-    knobs = {"shift": 0, "about": "zero"} | knobs
-    return references.layer_norm(x, weight, np.zeros_like(weight), eps, **knobs)
-
-
-def test_another_norm_is_fifteen_lines_of_data():
-    exercise = Exercise(
-        name="rms_norm",
-        arguments=("x", "weight", "eps"),
-        call=call_forward,
-        parts=("y",),
-        reference=rms_norm,
-        probes=TOKENS,
-        slips=(
-            Slip("You subtracted the mean: RMSNorm leaves it in.", shift=1, about="own mean"),
-            *EPSILON,
-            *(slip for slip in AFFINE if "bias" not in slip.message),
-        ),
-        checked="values and shapes",
-    )
-    test_every_slip_is_diagnosed_as_itself(exercise)
-    test_no_two_slips_can_be_confused(exercise)
-    assert examine(exercise, lambda x, w, e: nl.rms_norm(x, x.shape[-1:], w, e))
 
 
 # --- what must pass: right functions, written in many ways ------------------------------------
@@ -220,6 +216,17 @@ def mean_in_float16(x, weight, bias, eps):
 @pytest.mark.parametrize("attempt", [all_in_float16, mean_in_float16])
 def test_half_precision_is_named_wherever_it_is_used(attempt):
     assert "half precision" in repr(nl.check(attempt, "layer_norm"))
+
+
+def test_an_error_on_the_delicate_probe_is_not_taken_for_rounding():
+    def layer_norm(x, weight, bias, eps):
+        if x.dtype != np.float64:
+            raise TypeError("doubles only")
+        return with_np_var(x, weight, bias, eps)
+
+    text = repr(nl.check(layer_norm))
+    assert "doubles only" in text
+    assert "digits" not in text
 
 
 @pytest.mark.parametrize("factor", [1.001, 0.99, 1.05])

@@ -140,11 +140,13 @@ def test_a_reader_cannot_change_what_the_checker_knows():
 def test_a_correct_answer_costs_no_search(monkeypatch):
     monkeypatch.setattr(ladder, "recognize", lambda *args: pytest.fail("searched"))
     for exercise in EXERCISES.values():
-        assert nl.check(exercise.reference)
+        assert nl.check(exercise.reference, exercise.name)
 
 
 def test_import_draws_no_probes_and_loads_no_torch():
-    code = "import sys, normlib.checker; print({'torch', 'numpy.random'} & set(sys.modules))"
+    code = (
+        "import sys, normlib.checker.exercises; print({'torch', 'numpy.random'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -54,10 +54,7 @@ def run(exercise, function, probe):
 def call_forward(exercise, function, given):
     """For a function that returns an array."""
     result = _invoke_exercise(exercise, function, given)
-    if isinstance(result, tuple):
-        comma = " Is there a comma at the end of the line?" if len(result) == 1 else ""
-        raise Fault(f"You returned a tuple of {len(result)}; return the array alone.{comma}")
-    return {exercise.parts[0]: _as_array("The result", result)}
+    return {exercise.parts[0]: only_array("The result", result)}
 
 
 def call_vjp(exercise, function, given):
@@ -66,7 +63,7 @@ def call_vjp(exercise, function, given):
     if not (isinstance(result, tuple | list) and len(result) == 2):
         raise Fault(f"You returned {_kind(result)}; return the pair y, vjp.")
     output, *gradients = exercise.parts
-    parts = {output: _as_array(output, result[0])}
+    parts = {output: as_array(output, result[0])}
     vjp = result[1]
     if vjp is None or vjp is Ellipsis:
         raise Unwritten(f"{output} is there; vjp is still to be written.")
@@ -75,11 +72,11 @@ def call_vjp(exercise, function, given):
             f"The second thing that you return is {_kind(vjp)}; it should be the function vjp "
             "itself, without parentheses."
         )
-    values = _invoke("vjp(dy)", "vjp(dy)", vjp, given["dy"])
+    values = invoke_value("vjp(dy)", "vjp(dy)", vjp, given["dy"])
     if not (isinstance(values, tuple | list) and len(values) == len(gradients)):
         raise Fault(f"vjp(dy) returned {_kind(values)}; it should return {', '.join(gradients)}.")
     return parts | {
-        name: _as_array(name, value) for name, value in zip(gradients, values, strict=True)
+        name: as_array(name, value) for name, value in zip(gradients, values, strict=True)
     }
 
 
@@ -95,10 +92,18 @@ def readers_frame(error):
 
 def _invoke_exercise(exercise, function, given):
     arguments = (given[name] for name in exercise.arguments)
-    return _invoke("The function", exercise.signature, function, *arguments)
+    return invoke_value("The function", exercise.signature, function, *arguments)
 
 
-def _invoke(what, signature, function, *arguments):
+def invoke_value(what, signature, function, *arguments):
+    """Call a function of the reader's that has something to return."""
+    result = invoke(what, signature, function, *arguments)
+    if result is None or result is Ellipsis or result is NotImplemented:
+        raise Unwritten(f"{what} returns {result}. If you have written it, is return missing?")
+    return result
+
+
+def invoke(what, signature, function, *arguments):
     """Call a function of the reader's; a stub is not an error."""
     try:
         result = function(*arguments)
@@ -113,23 +118,29 @@ def _invoke(what, signature, function, *arguments):
         raise
     if inspect.iscoroutine(result):
         result.close()  # or Python would warn, much later, that nobody waited for it
-    if result is None or result is Ellipsis or result is NotImplemented:
-        raise Unwritten(f"{what} returns {result}. If you have written it, is return missing?")
     return result
 
 
-def _as_array(what, value):
+def only_array(what, result):
+    """The array that is all of a result."""
+    if isinstance(result, tuple):
+        comma = " Is there a comma at the end of the line?" if len(result) == 1 else ""
+        raise Fault(f"You returned a tuple of {len(result)}; return the array alone.{comma}")
+    return as_array(what, result)
+
+
+def as_array(what, value):
     """The value as a float64 array of its own; a list or a tensor will do."""
-    kind = _kind(value)
+    original = value
     try:
         if hasattr(value, "detach"):
             value = value.detach().cpu().numpy()
-        masked = np.ma.is_masked(value)
+        masked = isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
         array = np.asarray(value)
     except Exception as error:
         raise Fault(
-            f"{what} cannot be read as one array of numbers: it is {kind}. Do its rows differ in "
-            "length?"
+            f"{what} cannot be read as one array of numbers: it is {_kind(original)}. Do its rows "
+            "differ in length?"
         ) from error
     if masked:
         raise Fault(f"{what} is a masked array with numbers left out; return an ordinary array.")
@@ -141,7 +152,9 @@ def _as_array(what, value):
             "floats."
         )
     if array.dtype.kind not in "fiub":
-        raise Fault(f"{what} is {kind}; it should be an array of floating-point numbers.")
+        raise Fault(
+            f"{what} is {_kind(original)}; it should be an array of floating-point numbers."
+        )
     # A copy, for the reader's function may use one buffer for all its answers.
     return array if array.size > LARGE else array.astype(np.float64)
 

@@ -57,9 +57,35 @@ _REASONS = (
     ("ZeroDivisionError", "A number that you divide by is zero: some inputs have variance 0."),
 )
 
+# For x of shape (N, C, …), where the channels are axis 1.
+CHANNEL_REASONS = (
+    (
+        "broadcast",
+        "Shapes are matched from the last axis on. What has one number for each channel needs an "
+        "axis of length 1 for every position: keepdims=True for averages, reshape for weight and "
+        "bias.",
+    ),
+    (
+        "AxisError|axis .*out of bounds|IndexError|values to unpack",
+        "N and C are the first two axes of x. How many axes of positions come after them differs "
+        "from input to input.",
+    ),
+)
 
-def describe(error):
-    """One line for the error, one for the place, one for the reason, as far as they are known."""
+# For the operator that is told over which axes to average.
+AXIS_REASONS = (
+    (
+        "to unpack|unpack non-|not iterable|not subscriptable",
+        "x can have any number of axes, and axis can be a number or a tuple of any length.",
+    ),
+)
+
+
+def describe(error, reasons=()):
+    """One line for the error, one for the place, one for the reason, as far as they are known.
+
+    `reasons` are those of the exercise; they go before the general ones.
+    """
     kind, text = type(error).__name__, _text(error)
     lines = [f"It stopped with {kind}: {text}" if text else f"It stopped with {kind}."]
     frame = readers_frame(error)
@@ -68,7 +94,7 @@ def describe(error):
     filename, number = frame
     source = linecache.getline(filename, number).strip()
     lines.append(f"Your line {number}: {source}" if source else f"It is your line {number}.")
-    for pattern, reason in _REASONS:
+    for pattern, reason in (*reasons, *_REASONS):
         if re.search(pattern, f"{kind}: {text}"):
             return [*lines, reason]
     return lines

@@ -4,89 +4,279 @@ To add one, write its reference with knobs, list the slips, and add it to EXERCI
 hold it to the same rules: the reference passes, and each slip is told apart from all others.
 """
 
-from functools import partial
-
-import numpy as np
-
-from normlib.checker import backward_slips, forward_slips, references
+from normlib.checker import axis_slips, backward_references, batch_norm_slips, references, wording
+from normlib.checker import backward_slips as backward
+from normlib.checker import forward_slips as forward
+from normlib.checker import probes as at
 from normlib.checker.attempts import call_forward, call_vjp
-from normlib.checker.model import Exercise, Probe
+from normlib.checker.batch_norm_reference import BatchNorm
+from normlib.checker.crashes import AXIS_REASONS, CHANNEL_REASONS
+from normlib.checker.model import Exercise
+from normlib.checker.objects import PARTS, call_layer
+from normlib.checker.wording import in_words
 
-
-def _draw(seed, *shape, mean=2.0, sd=3.0, eps, dtype="float64"):
-    """Arguments for a norm of the last axis. Weights keep away from 0 and 1, of either sign."""
-    rng = np.random.default_rng([1607, 6450, seed])
-    count = shape[-1]
-    arrays = {
-        "x": rng.normal(mean, sd, shape),
-        "weight": rng.uniform(1.2, 2.5, count) * rng.choice([-1, 1, 1], count),
-        "bias": rng.normal(0.5, 1.0, count),
-        "dy": rng.normal(0.3, 1.0, shape),
-    }
-    return {name: array.astype(dtype) for name, array in arrays.items()} | {"eps": eps}
-
-
-def _equal_features(seed, *shape, eps):
-    """Variance 0. Halves and a power of two, so that no mean is rounded."""
-    tokens = np.arange(1.5, 1.5 + np.prod(shape[:-1])).reshape(*shape[:-1], 1)
-    return _draw(seed, *shape, eps=eps) | {"x": np.broadcast_to(tokens, shape).copy()}
-
-
-def _zeros(seed, *shape, eps):
-    """Every variance is 0, over any axes, about the mean or about zero."""
-    return _draw(seed, *shape, eps=eps) | {"x": np.zeros(shape)}
-
-
-def _turned(seed, *shape, eps):
-    """The arrays x and dy are not contiguous in memory."""
-    given = _draw(seed, *shape, eps=eps)
-    return given | {name: np.asfortranarray(given[name]) for name in ("x", "dy")}
-
-
-# For norms of the last axis. No two axes are equally long, and no mean is 0, but for the zeros.
-TOKENS = (
-    Probe("the plain case", partial(_draw, 0, 3, 4, 6, eps=0.3)),
-    Probe("one token", partial(_draw, 1, 5, eps=0.1)),
-    Probe("a variance far below eps", partial(_draw, 2, 2, 3, 5, mean=0.002, sd=0.002, eps=0.02)),
-    Probe("equal features", partial(_equal_features, 3, 2, 3, 8, eps=1e-4)),
-    Probe("zeros", partial(_zeros, 4, 2, 3, 4, eps=1e-4)),
-    Probe("an array stored in another order", partial(_turned, 5, 2, 5, 7, eps=1e-12)),
-    Probe("a large eps", partial(_draw, 6, 5, 2, 4, mean=-4.0, eps=20.0)),
-    # In float32, two passes are right to about 1e-3 here; one pass is not right at all.
-    Probe(
-        "float32 numbers near 10000",
-        partial(_draw, 7, 4, 3, 8, mean=1e4, sd=1.0, eps=0.1, dtype="float32"),
-        tolerance=2e-2,
-        delicate=True,
-    ),
+_FORWARD = "values and shapes, ε under the root, digits kept at a large mean, inputs unchanged"
+_VJP = "the output and all {} gradients, their shapes and order, inputs unchanged"
+_ROUNDING = (*forward.ONE_PASS, *forward.HALF)
+_SUM_TOKENS = "The sum over the tokens is missing, or leaves an axis: sum every axis but the last."
+_SUM_SAMPLES = (
+    "The sum over samples and positions is missing, or leaves an axis: sum every axis but that of "
+    "the channels."
+)
+_AVERAGE_SAMPLES = (
+    "Each channel has one number there, in an array with one axis: average over samples and "
+    "positions."
 )
 
-LAYER_NORM = Exercise(
-    name="layer_norm",
-    arguments=("x", "weight", "bias", "eps"),
-    call=call_forward,
-    parts=("y",),
-    reference=references.layer_norm,
-    probes=TOKENS,
+
+def _forward(name, arguments, reference, probes, words, *slips, reasons=()):
+    return Exercise(
+        name=name,
+        arguments=arguments,
+        call=call_forward,
+        parts=("y",),
+        reference=reference,
+        probes=probes,
+        slips=in_words(words, *slips),
+        checked=_FORWARD,
+        reasons=reasons,
+    )
+
+
+def _vjp(of, reference, words, *slips, parameters=("weight", "bias"), per_parameter=_SUM_SAMPLES):
+    gradients = tuple(f"d{name}" for name in ("x", *parameters))
+    return Exercise(
+        name=f"{of.name}_vjp",
+        arguments=of.arguments,
+        call=call_vjp,
+        parts=("y", *gradients),
+        reference=reference,
+        probes=of.probes,
+        slips=in_words(words, *slips),
+        checked=_VJP.format({2: "two", 3: "three"}[len(gradients)]),
+        forward=of,
+        per_parameter=per_parameter,
+        reasons=of.reasons,
+    )
+
+
+NORMALIZE = _forward(
+    "normalize",
+    ("x", "axis", "center", "eps"),
+    references.normalize,
+    at.AXES,
+    wording.NORMALIZE,
+    *axis_slips.NORMALIZE,
+    *forward.CHOSEN_CENTERING,
+    *forward.DDOF,
+    *forward.POWERS,
+    *_ROUNDING,
+    *forward.EPSILON,
+    reasons=AXIS_REASONS,
+)
+
+LAYER_NORM = _forward(
+    "layer_norm",
+    ("x", "weight", "bias", "eps"),
+    references.layer_norm,
+    at.TOKENS,
+    wording.LAYER_NORM,
+    *forward.DDOF,
+    *axis_slips.LAYER_NORM,
+    *axis_slips.WHOLE,
+    *forward.POWERS,
+    *_ROUNDING,
+    *forward.EPSILON,
+    *forward.CENTERING,
+    *forward.WEIGHT,
+    *forward.BIAS,
+)
+
+LAYER_NORM_VJP = _vjp(
+    LAYER_NORM,
+    backward_references.layer_norm_vjp,
+    wording.LAYER_NORM,
+    *backward.MEAN_OF_G,
+    *backward.PROJECTION,
+    *backward.CENTERED,
+    *axis_slips.LAYER_NORM_VJP,
+    *backward.WEIGHT_PLACE,
+    *backward.SCALE,
+    *backward.DDOF,
+    *backward.SUMS,
+    *backward.WITH_BIAS,
+    per_parameter=_SUM_TOKENS,
+)
+
+RMS_NORM = _forward(
+    "rms_norm",
+    ("x", "weight", "eps"),
+    references.rms_norm,
+    at.TOKENS,
+    wording.RMS_NORM,
+    *forward.NO_CENTERING,
+    *forward.RMS_DDOF,
+    *axis_slips.LAYER_NORM,
+    axis_slips.WHOLE[-1],
+    *forward.POWERS,
+    *forward.HALF,
+    *forward.EPSILON,
+    *forward.WEIGHT,
+)
+
+RMS_NORM_VJP = _vjp(
+    RMS_NORM,
+    backward_references.rms_norm_vjp,
+    wording.RMS_NORM,
+    *backward.NO_MEAN_OF_G,
+    *backward.PROJECTION,
+    *axis_slips.LAYER_NORM_VJP,
+    *backward.WEIGHT_PLACE,
+    *backward.SCALE,
+    *backward.SUMS,
+    *backward.WEIGHT_ONLY,
+    parameters=("weight",),
+    per_parameter=_SUM_TOKENS,
+)
+
+BATCH_NORM = _forward(
+    "batch_norm",
+    ("x", "weight", "bias", "eps"),
+    references.batch_norm,
+    at.BATCHES,
+    wording.BATCH_NORM,
+    *forward.DDOF,
+    *axis_slips.BATCH_NORM,
+    *axis_slips.WHOLE,
+    *forward.POWERS,
+    *_ROUNDING,
+    *forward.EPSILON,
+    *forward.CENTERING,
+    *forward.WEIGHT,
+    *forward.BIAS,
+    *forward.LAST_AXIS,
+    reasons=CHANNEL_REASONS,
+)
+
+BATCH_NORM_VJP = _vjp(
+    BATCH_NORM,
+    backward_references.batch_norm_vjp,
+    wording.BATCH_NORM,
+    *backward.MEAN_OF_G,
+    *backward.PROJECTION,
+    *backward.CENTERED,
+    *axis_slips.BATCH_NORM_VJP,
+    *backward.WEIGHT_IN_THE_MEANS,
+    *backward.SCALE,
+    *backward.DDOF,
+    *backward.SUMS,
+    *axis_slips.CHANNEL_VJP,
+    *backward.WITH_BIAS,
+)
+
+INSTANCE_NORM = _forward(
+    "instance_norm",
+    ("x", "weight", "bias", "eps"),
+    references.instance_norm,
+    at.IMAGES,
+    wording.INSTANCE_NORM,
+    *axis_slips.INSTANCE_NORM,
+    *forward.DDOF,
+    *axis_slips.WHOLE,
+    *forward.POWERS,
+    *_ROUNDING,
+    *forward.EPSILON,
+    *forward.CENTERING,
+    *forward.WEIGHT,
+    *forward.BIAS,
+    *forward.LAST_AXIS,
+    reasons=CHANNEL_REASONS,
+)
+
+INSTANCE_NORM_VJP = _vjp(
+    INSTANCE_NORM,
+    backward_references.instance_norm_vjp,
+    wording.INSTANCE_NORM,
+    *backward.MEAN_OF_G,
+    *backward.PROJECTION,
+    *backward.CENTERED,
+    *axis_slips.INSTANCE_NORM_VJP,
+    *backward.WEIGHT_IN_THE_MEANS,
+    *backward.SCALE,
+    *backward.DDOF,
+    *backward.SUMS,
+    *axis_slips.CHANNEL_VJP,
+    *backward.WITH_BIAS,
+)
+
+GROUP_NORM = _forward(
+    "group_norm",
+    ("x", "num_groups", "weight", "bias", "eps"),
+    references.group_norm,
+    at.GROUPS,
+    wording.GROUP_NORM,
+    *axis_slips.GROUP_NORM,
+    *forward.DDOF,
+    *axis_slips.WHOLE,
+    *forward.POWERS,
+    *_ROUNDING,
+    *forward.EPSILON,
+    *forward.CENTERING,
+    *forward.WEIGHT,
+    *forward.BIAS,
+    *forward.LAST_AXIS,
+    reasons=CHANNEL_REASONS,
+)
+
+GROUP_NORM_VJP = _vjp(
+    GROUP_NORM,
+    backward_references.group_norm_vjp,
+    wording.GROUP_NORM,
+    *backward.MEAN_OF_G,
+    *backward.PROJECTION,
+    *backward.CENTERED,
+    *axis_slips.GROUP_NORM_VJP,
+    *backward.WEIGHT_PLACE,
+    *backward.SCALE,
+    *backward.DDOF,
+    *backward.SUMS,
+    *axis_slips.CHANNEL_VJP,
+    *backward.WITH_BIAS,
+)
+
+BATCH_NORM_CLASS = Exercise(
+    name="BatchNorm",
+    arguments=("num_features", "eps", "momentum"),
+    call=call_layer,
+    parts=PARTS,
+    reference=BatchNorm,
+    probes=at.SERIES,
     slips=(
-        *forward_slips.STATISTICS,
-        *forward_slips.EPSILON,
-        *forward_slips.CENTERING,
-        *forward_slips.AFFINE,
+        *batch_norm_slips.BUFFERS,
+        *batch_norm_slips.MODES,
+        *batch_norm_slips.STATISTICS,
+        *batch_norm_slips.EPSILON,
+        *batch_norm_slips.PARAMETERS,
     ),
-    checked="values and shapes, ε under the root, digits kept at a large mean, inputs unchanged",
+    checked="outputs and buffers after every step of training, eval and training again",
+    per_parameter=_AVERAGE_SAMPLES,
+    reasons=CHANNEL_REASONS,
 )
 
-LAYER_NORM_VJP = Exercise(
-    name="layer_norm_vjp",
-    arguments=("x", "weight", "bias", "eps"),
-    call=call_vjp,
-    parts=("y", "dx", "dweight", "dbias"),
-    reference=references.layer_norm_vjp,
-    probes=TOKENS,
-    slips=(*backward_slips.PROJECTIONS, *backward_slips.SCALE, *backward_slips.PARAMETERS),
-    checked="the output and all three gradients, their shapes and order, inputs unchanged",
-    forward=LAYER_NORM,
-)
-
-EXERCISES = {exercise.name: exercise for exercise in (LAYER_NORM, LAYER_NORM_VJP)}
+EXERCISES = {
+    exercise.name: exercise
+    for exercise in (
+        LAYER_NORM,
+        LAYER_NORM_VJP,
+        NORMALIZE,
+        RMS_NORM,
+        RMS_NORM_VJP,
+        BATCH_NORM,
+        BATCH_NORM_VJP,
+        INSTANCE_NORM,
+        INSTANCE_NORM_VJP,
+        GROUP_NORM,
+        GROUP_NORM_VJP,
+        BATCH_NORM_CLASS,
+    )
+}

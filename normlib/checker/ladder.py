@@ -6,7 +6,6 @@ import numpy as np
 
 from normlib.checker.attempts import Fault, Unwritten, run
 from normlib.checker.crashes import describe
-from normlib.checker.exercises import EXERCISES
 from normlib.checker.recognition import close, prediction, recognize, right
 from normlib.checker.report import Report
 from normlib.checker.words import relation, shape_reason
@@ -21,12 +20,29 @@ def check(attempt, name=None):
     Parameters
     ----------
     attempt : callable
-        Your function. ``layer_norm(x, weight, bias, eps)`` normalizes the last axis of x and
-        returns an array; ``layer_norm_vjp(x, weight, bias, eps)`` returns ``(y, vjp)``, and
-        ``vjp(dy)`` returns ``(dx, dweight, dbias)``. It is given NumPy arrays and may return
-        arrays, lists or PyTorch tensors.
+        Your function, or your class itself. It is given NumPy arrays and may return arrays, lists
+        or PyTorch tensors. Arguments are passed by position; x is (N, C, …) where there are
+        channels:
+
+        ================================================  ======================================
+        exercise                                          task
+        ================================================  ======================================
+        ``normalize(x, axis, center, eps)``               over one axis, or several in a tuple
+        ``layer_norm(x, weight, bias, eps)``              over the last axis
+        ``rms_norm(x, weight, eps)``                      over the last axis, without a mean
+        ``batch_norm(x, weight, bias, eps)``              as in training
+        ``instance_norm(x, weight, bias, eps)``           for sequences and images
+        ``group_norm(x, num_groups, weight, bias, eps)``  for vectors, sequences and images
+        ``BatchNorm(num_features, eps, momentum)``        a class, in training and eval mode
+        ================================================  ======================================
+
+        All but the first and the last have a twin for the gradient, as
+        ``layer_norm_vjp(x, weight, bias, eps)``: it returns ``(y, vjp)``, and ``vjp(dy)`` returns
+        ``(dx, dweight, dbias)``, or ``(dx, dweight)`` for RMSNorm. An object of the class
+        ``BatchNorm`` has the attributes weight, bias, running_mean, running_var and training, and
+        the methods ``train()``, ``eval()`` and ``__call__(x)``.
     name : str, optional
-        The exercise, if your function has another name; a leading ``my_`` is no difference.
+        The exercise, if yours has another name; a leading ``my_`` or ``My`` is no difference.
 
     Returns
     -------
@@ -37,7 +53,7 @@ def check(attempt, name=None):
     Raises
     ------
     TypeError
-        If `attempt` is not a function.
+        If `attempt` is neither a function nor a class.
     ValueError
         If there is no exercise of this name.
 
@@ -45,20 +61,27 @@ def check(attempt, name=None):
     --------
     >>> import numpy as np, normlib as nl
     >>> def layer_norm(x, weight, bias, eps):
-    ...     x_hat = (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + eps)
-    ...     return weight * x_hat + bias
+    ...     centered = x - x.mean(-1, keepdims=True)
+    ...     std = x.std(-1, keepdims=True)
+    ...     return weight * centered / (std + eps) + bias
     >>> nl.check(layer_norm)
     ✗ layer_norm: not right yet
       ε is outside the square root: it is √(σ² + ε), not √σ² + ε.
     """
+    # The exercises are loaded with the first check, so that `import normlib` is quick.
+    from normlib.checker.exercises import EXERCISES
+
     if not callable(attempt):
         if callable(name):
             raise TypeError(f"the function comes first: nl.check(f, name={attempt!r}).")
-        raise TypeError("pass the function itself, without parentheses: nl.check(layer_norm).")
+        raise TypeError(
+            "pass the function or the class itself, without parentheses: nl.check(layer_norm)."
+        )
     if name is None:
-        name = str(getattr(attempt, "__name__", type(attempt).__name__)).removeprefix("my_")
+        name = str(getattr(attempt, "__name__", type(attempt).__name__))
+        name = name.removeprefix("my_").removeprefix("My")
     if not isinstance(name, str) or name not in EXERCISES:
-        raise ValueError(_unknown(name))
+        raise ValueError(_unknown(name, EXERCISES))
     return examine(EXERCISES[name], attempt)
 
 
@@ -69,7 +92,7 @@ def examine(exercise, attempt):
     if isinstance(first.error, Unwritten):
         return Report(False, False, exercise.name, (str(first.error),))
     if first.error is not None:
-        return _wrong(exercise, _error_lines(first.error))
+        return _wrong(exercise, _error_lines(exercise, first.error))
     others = [(probe, run(exercise, attempt, probe)) for probe in exercise.probes[1:]]
     outcomes = [(exercise.probes[0], first), *others]
     lines = [*_changed(outcomes), *_mistakes(exercise, outcomes)]
@@ -79,10 +102,10 @@ def examine(exercise, attempt):
     return Report(True, True, exercise.name, (praise,))
 
 
-def _unknown(name):
-    near = difflib.get_close_matches(str(name), EXERCISES, 1, cutoff=0.4)
+def _unknown(name, exercises):
+    near = difflib.get_close_matches(str(name), exercises, 1, cutoff=0.4)
     hint = f'; if yours is {near[0]}, write nl.check(f, name="{near[0]}")' if near else ""
-    return f"there is no exercise {name!r}: choose one of {', '.join(EXERCISES)}{hint}."
+    return f"there is no exercise {name!r}: choose one of {', '.join(exercises)}{hint}."
 
 
 def _wrong(exercise, lines):
@@ -90,12 +113,13 @@ def _wrong(exercise, lines):
 
 
 def _changed(outcomes):
-    names = list(dict.fromkeys(name for _, outcome in outcomes for name in outcome.changed))
+    changed = (name for _, outcome in outcomes for name in outcome.changed)
+    names = list(dict.fromkeys(name.rstrip("0123456789") for name in changed))  # x2 is an x
     if not names:
         return []
     first = names[0]
     return [
-        f"Your function changes {' and '.join(names)}: the caller still needs the old values. Make "
+        f"Your code changes {' and '.join(names)}: the caller still needs the old values. Make "
         f"a new array, {first} = {first} − …, not {first} −= …, and write into no slice or view."
     ]
 
@@ -120,7 +144,7 @@ def _mistakes(exercise, outcomes):
     for probe, outcome in outcomes:
         if outcome.error is not None:
             works = f"It runs on {outcomes[0][0]}, but not on {probe}."
-            return [works, *_error_lines(outcome.error)]
+            return [works, *_error_lines(exercise, outcome.error)]
     return shapes or _unnamed(exercise, outcomes, wrong[0])
 
 
@@ -138,20 +162,28 @@ def _wrong_parts(exercise, outcomes):
 
 def _part_by_part(exercise, outcomes, wrong):
     """Slips for each wrong part on its own; none unless every part finds one."""
-    found = {part: recognize(exercise, outcomes, (part,)) for part in wrong}
-    if not all(found.values()):
-        return []
+    found = {}
+    for part in wrong:
+        slips = recognize(exercise, outcomes, (part,))
+        if not slips:
+            return []
+        for slip in slips:
+            found.setdefault(slip.message, []).append(part)
     return [
-        slip.message if part in slip.message else f"{part}: {slip.message}"
-        for part, slips in found.items()
-        for slip in slips
+        message if parts[0] in message else f"{_listed(parts)}: {message}"
+        for message, parts in found.items()
     ]
 
 
-def _error_lines(error):
+def _listed(parts):
+    """The parts in words; many come from a series of steps, in the order of time."""
+    return " and ".join(parts) if len(parts) < 4 else f"{parts[0]}, and later"
+
+
+def _error_lines(exercise, error):
     if isinstance(error, Fault | Unwritten):
         return [str(error)]
-    return describe(error)
+    return describe(error, exercise.reasons)
 
 
 def _shape_lines(exercise, outcomes):
@@ -164,11 +196,8 @@ def _shape_lines(exercise, outcomes):
             expected = prediction(exercise, (), probe)[part].shape
             if found != expected:
                 subject = _subject(exercise, part)
-                line = (
-                    f"For x of shape {probe.given['x'].shape}, {subject} has shape {found}; it "
-                    f"should be {expected}."
-                )
-                return [line, shape_reason(found, expected)]
+                line = f"For {probe.shapes}, {subject} has shape {found}; it should be {expected}."
+                return [line, shape_reason(found, expected, exercise.per_parameter)]
     return []
 
 

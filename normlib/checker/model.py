@@ -30,6 +30,10 @@ class Slip:
     def __init__(self, message, *, rough=0.0, **changes):
         self.message, self.rough, self.changes = message, rough, changes
 
+    def worded(self, **words):
+        """The same slip, its message in the words of one norm."""
+        return Slip(self.message.format(**words), rough=self.rough, **self.changes)
+
     def __repr__(self):
         return f"Slip({', '.join(f'{k}={v!r}' for k, v in self.changes.items())})"
 
@@ -48,8 +52,14 @@ class Probe:
         """The arguments by name."""
         return self.draw()
 
+    @functools.cached_property
+    def shapes(self):
+        """The shape of x; of all batches, if there is a series x, x2, x3."""
+        xs = [value for name, value in self.given.items() if name.rstrip("0123456789") == "x"]
+        return "x of shape " + ", then ".join(dict.fromkeys(str(x.shape) for x in xs))
+
     def __str__(self):
-        return f"{self.label}, x of shape {self.given['x'].shape}"
+        return f"{self.label}, {self.shapes}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +86,10 @@ class Exercise:
         What a correct function has shown, for the message of success.
     forward : Exercise or None
         For a vjp: the exercise by whose slips a wrong y is named, on the same probes.
+    per_parameter : str
+        What to do if a part with one number per parameter has more axes than one.
+    reasons : tuple of (str, str)
+        What usually lies behind an error, if it is not what `crashes` says of any function.
 
     Examples
     --------
@@ -93,6 +107,8 @@ class Exercise:
     slips: tuple[Slip, ...]
     checked: str
     forward: "Exercise | None" = None
+    per_parameter: str = ""
+    reasons: tuple[tuple[str, str], ...] = ()
 
     @property
     def signature(self):

@@ -57,6 +57,10 @@ def _explains(exercise, slips, outcomes, parts):
     rough = max(slip.rough for slip in slips)
     for probe, outcome in outcomes:
         if rough and probe.delicate:
+            if outcome.parts is None:  # an error is not a matter of rounding
+                if prediction(exercise, slips, probe) is not None:
+                    return False
+                continue
             if _survives(exercise, slips, probe, parts) != _is_formula(
                 exercise, slips, probe, outcome.parts, parts
             ):

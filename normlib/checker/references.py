@@ -7,35 +7,79 @@ The functions compute in the dtype of x, so a slip can also be played as a reade
 import numpy as np
 
 
-def layer_norm(
-    x,
-    weight,
-    bias,
-    eps,
-    *,
-    weight_as="itself",  # or one, first, mean, inverse, one plus, on x
-    bias_as="itself",  # or zero, first, mean, negative
-    affine="weight first",  # or bias first, swapped
-    **statistics,
-):
-    """LayerNorm over the last axis; `statistics` are the knobs of `normalize`."""
-    if weight_as == "on x":
-        return normalize(x * weight, eps, **statistics) + _bias(bias, bias_as)
-    weight, bias = _weight(weight, weight_as), _bias(bias, bias_as)
-    x_hat = normalize(x, eps, **statistics)
-    if affine == "bias first":
-        return weight * (x_hat + bias)
-    if affine == "swapped":
-        weight, bias = bias, weight
-    return weight * x_hat + bias
+def layer_norm(x, weight, bias, eps, *, mean_axis=-1, var_axis=-1, **knobs):
+    """LayerNorm over the last axis."""
+    return _affine(standardize, x, weight, bias, eps, mean_axis, var_axis, **knobs)
+
+
+def rms_norm(x, weight, eps, *, mean_axis=-1, var_axis=-1, shift=0, about="zero", **knobs):
+    """RMSNorm over the last axis: LayerNorm without the mean and without a bias."""
+    knobs |= {"shift": shift, "about": about}
+    return _affine(standardize, x, weight, 0 * weight, eps, mean_axis, var_axis, **knobs)
 
 
 def normalize(
     x,
+    axis,
+    center,
     eps,
     *,
-    mean_axis=-1,
-    var_axis=-1,
+    axis_as="itself",  # or last, all, first only, last only, others
+    center_as="itself",  # or always, never, inverted
+    about="as center says",  # or own mean, zero
+    shift=1,
+    **knobs,
+):
+    """The operator under every norm; without centering, squares are measured from zero."""
+    axis = _chosen_axes(axis, x.ndim, axis_as)
+    center = {"itself": center, "always": True, "never": False, "inverted": not center}[center_as]
+    if about == "as center says":
+        about = "own mean" if center else "zero"
+    return standardize(x, eps, axis, axis, shift=shift * center, about=about, **knobs)
+
+
+def batch_norm(x, weight, bias, eps, *, mean_axis="NP", var_axis="NP", **knobs):
+    """BatchNorm in training, for x of shape (N, C, …)."""
+    return _affine(standardize, x, weight, bias, eps, mean_axis, var_axis, channel=True, **knobs)
+
+
+def instance_norm(x, weight, bias, eps, *, mean_axis="P", var_axis="P", **knobs):
+    """InstanceNorm for x of shape (N, C, …)."""
+    return _affine(standardize, x, weight, bias, eps, mean_axis, var_axis, channel=True, **knobs)
+
+
+def group_norm(
+    x,
+    num_groups,
+    weight,
+    bias,
+    eps,
+    *,
+    groups="contiguous",  # a key of `grouping`
+    parameters="by channel",  # or by group, by place, interleaved
+    shape="of x",  # or of groups
+    mean_axis="P",  # in the array of groups, whose axis 2 counts the channels of a group
+    var_axis="P",
+    **knobs,
+):
+    """GroupNorm for x of shape (N, C, …)."""
+    split, join = grouping(x.shape, num_groups, groups)
+    index = _parameter_index(x.shape[1], num_groups, parameters)
+
+    def statistics(x, *args, **statistics_knobs):
+        return join(standardize(split(x), *args, **statistics_knobs))
+
+    weight, bias = weight[index], bias[index]
+    y = _affine(statistics, x, weight, bias, eps, mean_axis, var_axis, channel=True, **knobs)
+    return y.reshape(split(x).shape) if shape == "of groups" else y
+
+
+def standardize(
+    x,
+    eps,
+    mean_axis,
+    var_axis,
+    *,
     shift=1,  # how many means are subtracted
     sign=1,
     about="own mean",  # squares are measured from np.var's mean, the one subtracted, or zero
@@ -47,8 +91,10 @@ def normalize(
     fixed_eps=None,
     one_pass=False,
     half=False,  # statistics in half precision
+    place="own",  # or last: statistics without keepdims, laid along the last axis
 ):
     """Take the mean off x and divide by the root of the variance."""
+    mean_axis, var_axis = axes(mean_axis, x.ndim), axes(var_axis, x.ndim)
     source = x.astype(np.float16) if half else x
     mean = source.mean(mean_axis, keepdims=True)
     centers = {
@@ -57,94 +103,44 @@ def normalize(
         "zero": source.dtype.type(0),
     }
     variance = _variance(source, centers[about], var_axis, ddof, spread, one_pass)
+    if place == "last":
+        mean, variance = mean.squeeze(mean_axis), variance.squeeze(var_axis)
     eps = eps_factor * (eps if fixed_eps is None else fixed_eps)
-    return sign * (x - shift * mean) / _denominator(variance, eps, eps_place, power)
+    return sign * (x - shift * mean) / denominator(variance, eps, eps_place, power)
 
 
-def layer_norm_vjp(
-    x,
-    weight,
-    bias,
-    eps,
-    *,
-    mean_g="mean",  # how the term mean(g) is taken off: a key of _shares
-    mean_gx="mean",  # and the term x̂·mean(g·x̂)
-    means_axis=-1,
-    weight_place="before",  # the projections; or after, not in the means, never
-    direction="x_hat",  # that is projected out; or centered, x, no front, no inside
-    scale="rstd",  # or none, variance, std
-    rstd_eps=None,
-    rstd_ddof=0,
-    x_hat_eps=None,
-    x_hat_ddof=0,
-    dweight_from="x_hat",  # or x, centered, y, ones
-    dbias_from="ones",  # or x_hat
-    sums_of="dy",  # or g
-    reduce="sum",  # over all axes but the last; or mean, none, first, all, features, keepdims
-    order=(0, 1, 2),
-):
-    """LayerNorm over the last axis and its gradients; y is always right here."""
-    centered = x - x.mean(-1, keepdims=True)
-    y = layer_norm(x, weight, bias, eps)
-    x_hat = centered * _rstd(x, eps if x_hat_eps is None else x_hat_eps, x_hat_ddof)
-    rstd = _rstd(x, eps if rstd_eps is None else rstd_eps, rstd_ddof)
-    values = {"x_hat": x_hat, "x": x, "centered": centered, "y": y, "ones": np.ones_like(x)}
-
-    def vjp(dy):
-        g = dy * weight if weight_place in ("before", "not in the means") else dy
-        h = dy if weight_place == "not in the means" else g
-        front = values["ones" if direction == "no front" else _inside(direction)]
-        inside = values["ones" if direction == "no inside" else _inside(direction)]
-        shares = _shares(x.shape[-1])
-        dx = g - shares[mean_g] * h.mean(means_axis, keepdims=True)
-        dx = dx - shares[mean_gx] * front * (h * inside).mean(means_axis, keepdims=True)
-        dx = dx * {"rstd": rstd, "none": 1, "variance": rstd**2, "std": 1 / rstd}[scale]
-        if weight_place == "after":
-            dx = dx * weight
-        upstream = dy * weight if sums_of == "g" else dy
-        dweight = _over_tokens(upstream * values[dweight_from], reduce)
-        dbias = _over_tokens(upstream * values[dbias_from], reduce)
-        gradients = (dx, dweight, dbias)
-        return tuple(gradients[i] for i in order)
-
-    return y, vjp
+def axes(name, ndim):
+    """The axes that letters stand for in x of shape (N, C, positions); see `axis_slips`."""
+    if not isinstance(name, str):
+        return name
+    letters = {"N": (0,), "C": (1,), "P": tuple(range(2, ndim)), "S": (2,), "L": (ndim - 1,)}
+    letters["K"] = tuple(range(ndim - 1))
+    return tuple(axis for letter in name for axis in letters[letter])
 
 
-def _weight(weight, weight_as):
-    return {
-        "itself": weight,
-        "one": 1,
-        "first": weight[0],
-        "mean": weight.mean(),
-        "inverse": 1 / weight,
-        "one plus": 1 + weight,
-    }[weight_as]
+def grouping(shape, num_groups, groups="contiguous"):
+    """Two functions: from x to an array whose axis 1 counts the groups, and back."""
+    samples, channels, *positions = shape
+    count = {"channel": channels, "one": 1, "size": channels // num_groups}.get(groups, num_groups)
+    size = channels // count
+    if groups.startswith("interleaved"):
+        return (
+            lambda x: x.reshape(samples, size, count, *positions).swapaxes(1, 2),
+            # A reader may forget that the channels stand in another order now.
+            lambda x: (x if groups.endswith("for good") else x.swapaxes(1, 2)).reshape(shape),
+        )
+    return lambda x: x.reshape(samples, count, size, *positions), lambda x: x.reshape(shape)
 
 
-def _bias(bias, bias_as):
-    return {
-        "itself": bias,
-        "zero": 0,
-        "first": bias[0],
-        "mean": bias.mean(),
-        "negative": -bias,
-    }[bias_as]
+def along(values, ndim, channel, affine_axis="own"):
+    """Parameters in a shape that fits x; single numbers fit already."""
+    if channel and affine_axis == "own" and np.ndim(values):
+        return values.reshape(-1, *[1] * (ndim - 2))
+    return values
 
 
-def _variance(x, center, axis, ddof, spread, one_pass):
-    squares = (x - center) ** 2
-    variance = squares.mean(axis, keepdims=True)
-    count = squares.size // variance.size
-    if spread == "sum of squares":
-        return count * variance
-    if spread == "mean absolute":
-        return np.abs(x - center).mean(axis, keepdims=True) ** 2
-    if one_pass:
-        variance = (x**2).mean(axis, keepdims=True) - center**2
-    return variance if ddof == 0 else variance * np.divide(count, count - ddof)
-
-
-def _denominator(variance, eps, eps_place, power):
+def denominator(variance, eps, eps_place="inside", power=0.5):
+    """What x − μ is divided by."""
     if power == 0:
         return 1
     if eps_place == "outside":
@@ -158,29 +154,70 @@ def _denominator(variance, eps, eps_place, power):
     return (variance + eps) ** power
 
 
-def _rstd(x, eps, ddof):
-    return 1 / np.sqrt(x.var(-1, ddof=ddof, keepdims=True) + eps)
+def _affine(
+    statistics,
+    x,
+    weight,
+    bias,
+    eps,
+    mean_axis,
+    var_axis,
+    *,
+    channel=False,  # weight and bias lie along axis 1, not along the last
+    weight_as="itself",  # or one, first, mean, inverse, one plus, on x
+    bias_as="itself",  # or zero, first, mean, negative
+    affine="weight first",  # or bias first, swapped
+    affine_axis="own",  # or last
+    **knobs,
+):
+    """Normalize, multiply by weight, add bias."""
+    weights = {"one": 1, "first": weight[0], "mean": weight.mean(), "inverse": 1 / weight}
+    weights |= {"one plus": 1 + weight}
+    biases = {"zero": 0, "first": bias[0], "mean": bias.mean(), "negative": -bias}
+    weight = along(weights.get(weight_as, weight), x.ndim, channel, affine_axis)
+    bias = along(biases.get(bias_as, bias), x.ndim, channel, affine_axis)
+    if weight_as == "on x":
+        return statistics(x * weight, eps, mean_axis, var_axis, **knobs) + bias
+    x_hat = statistics(x, eps, mean_axis, var_axis, **knobs)
+    if affine == "bias first":
+        return weight * (x_hat + bias)
+    if affine == "swapped":
+        weight, bias = bias, weight
+    return weight * x_hat + bias
 
 
-def _inside(direction):
-    return direction if direction in ("x", "centered") else "x_hat"
+def _parameter_index(channels, num_groups, parameters):
+    """Which weight each channel is given."""
+    index, size = np.arange(channels), channels // num_groups
+    return {
+        "by channel": index,
+        "by group": index // size,
+        "by place": index % size,
+        "interleaved": index.reshape(size, num_groups).T.ravel(),
+    }[parameters]
 
 
-def _shares(count):
-    """What is subtracted, in units of the mean."""
-    return {"mean": 1, "none": 0, "sum": count, "plus": -1, "n - 1": count / (count - 1)}
+def _chosen_axes(axis, ndim, axis_as):
+    chosen = (axis,) if isinstance(axis, int) else axis
+    own = {a % ndim for a in chosen}
+    return {
+        "itself": tuple(own),
+        "last": -1,
+        "all": None,
+        "first only": chosen[0],
+        "last only": chosen[-1],
+        "others": tuple(set(range(ndim)) - own),
+    }[axis_as]
 
 
-def _over_tokens(values, reduce):
-    if reduce == "none":
-        return values
-    if reduce == "first":
-        return values.sum(0)
-    if reduce == "features":
-        return values.sum(-1)
-    if reduce == "all":
-        return values.sum()
-    axes = tuple(range(values.ndim - 1))
-    if reduce == "mean":
-        return values.mean(axes)
-    return values.sum(axes, keepdims=reduce == "keepdims")
+def _variance(x, center, axis, ddof, spread, one_pass):
+    squares = (x - center) ** 2
+    variance = squares.mean(axis, keepdims=True)
+    count = squares.size // variance.size
+    if spread == "sum of squares":
+        return count * variance
+    if spread == "mean absolute":
+        return np.abs(x - center).mean(axis, keepdims=True) ** 2
+    if one_pass:
+        variance = (x**2).mean(axis, keepdims=True) - center**2
+    return variance if ddof == 0 else variance * np.divide(count, count - ddof)

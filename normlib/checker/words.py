@@ -5,10 +5,10 @@ import numpy as np
 from normlib.checker.recognition import close
 
 
-def shape_reason(found, expected):
+def shape_reason(found, expected, per_parameter):
     """The likely reason for a wrong shape."""
-    if found and found[-1:] == expected and len(expected) == 1:
-        return "The sum over the tokens is missing, or leaves an axis: sum every axis but the last."
+    if len(expected) == 1 and len(found) > 1 and per_parameter:
+        return per_parameter
     if found == ():
         return "That is a single number: is the axis of an average or a sum missing?"
     if len(found) > len(expected):
