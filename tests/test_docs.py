@@ -2,9 +2,10 @@
 
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import inspect
 import io
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def test_a_public_docstring_says_all_that_a_user_needs(name):
     assert ">>>" in text
     for parameter in inspect.signature(member).parameters:
         assert re.search(rf"^\**[\w, *]*\b{parameter}\b[\w, *]*( : |$)", text, re.M), parameter
+
+
+def test_the_table_of_speeds_is_the_one_that_was_measured():
+    path = ROOT / "benchmarks" / "norms.py"
+    spec = importlib.util.spec_from_file_location("benchmark_of_norms", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    table = benchmark.table(json.loads(benchmark.RESULTS.read_text(encoding="utf-8")))
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_the_readme_runs_and_names_the_mistake():
