@@ -77,7 +77,8 @@ def agrees(name, mine):
     --------
     >>> import numpy as np, normlib as nl
     >>> def rms_norm(x, weight, eps):
-    ...     return x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) * weight
+    ...     mean_square = (x**2).mean(-1, keepdims=True)
+    ...     return x / np.sqrt(mean_square + eps) * weight
     >>> nl.agrees("rms_norm", rms_norm).ok
     True
     """

@@ -79,7 +79,8 @@ def normalize(x, axis=-1, center=True, eps=1e-5):
     Examples
     --------
     >>> import numpy as np, normlib as nl
-    >>> nl.normalize(np.array([[1.0, 3.0], [10.0, 30.0]]), axis=-1, eps=0.0)
+    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
+    >>> nl.normalize(x, axis=-1, eps=0.0)
     array([[-1.,  1.],
            [-1.,  1.]])
     """
