@@ -8,6 +8,7 @@ the number of groups after x.
 import numpy as np
 import torch
 
+import normlib as nl
 from normlib._probes import channel_probes, token_probes, tolerance
 
 GROUPS = 3
@@ -23,6 +24,21 @@ TORCH = {
     "instance_norm": lambda f, x, w, b, eps: f(x, None, None, w, b, True, 0.1, eps),
     "group_norm": lambda f, x, w, b, eps: f(x, GROUPS, w, b, eps),
 }
+
+# How a function with torch's arguments becomes one that is called as the chapters' are.
+_FORMS = {
+    "layer_norm": lambda f: lambda x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
+    "rms_norm": lambda f: lambda x, w, eps: f(x, x.shape[-1:], w, eps),
+    "batch_norm": lambda f: lambda x, w, b, eps: f(x, None, None, w, b, training=True, eps=eps),
+    "instance_norm": lambda f: lambda x, w, b, eps: f(x, weight=w, bias=b, eps=eps),
+    "group_norm": lambda f: f,
+}
+CHAPTER_FORM = [norm + end for norm in _FORMS for end in ("", "_vjp")]
+
+
+def in_chapter_form(name):
+    """The library's function of this name, called as the chapters' functions are."""
+    return _FORMS[name.removesuffix("_vjp")](getattr(nl, name))
 
 
 def close(found, expected, allowed=EXACT):

@@ -4,32 +4,21 @@ import sys
 
 import numpy as np
 import pytest
+from contract import in_chapter_form
 
 import normlib as nl
 from normlib.agree import CHECKED, Disagreement
 
 
-def mine(name):
-    """normlib's function with the signature that agrees() expects."""
-    library = getattr(nl, name)
-    return {
-        "layer_norm": lambda x, w, b, eps: library(x, x.shape[-1:], w, b, eps),
-        "rms_norm": lambda x, w, eps: library(x, x.shape[-1:], w, eps),
-        "batch_norm": lambda x, w, b, eps: library(x, None, None, w, b, training=True, eps=eps),
-        "instance_norm": lambda x, w, b, eps: library(x, weight=w, bias=b, eps=eps),
-        "group_norm": lambda x, groups, w, b, eps: library(x, groups, w, b, eps),
-    }[name.removesuffix("_vjp")]
-
-
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_library_agrees_with_torch(name):
-    result = nl.agrees(name, mine(name))
+    result = nl.agrees(name, in_chapter_form(name))
     assert result.ok
     assert len(repr(result).splitlines()) == 1 + len(result.rows)
 
 
 def wrong_layer_norms():
-    right = mine("layer_norm")
+    right = in_chapter_form("layer_norm")
     return {
         "ddof": lambda x, w, b, eps: (
             w * (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True, ddof=1) + eps)
@@ -60,7 +49,7 @@ def test_a_wrong_function_is_refused_with_the_table(slip):
 
 def test_a_changed_input_is_noticed():
     def careless(x, weight, bias, eps):
-        y = mine("layer_norm")(x, weight, bias, eps)
+        y = in_chapter_form("layer_norm")(x, weight, bias, eps)
         x -= x.mean(-1, keepdims=True)
         return y
 
@@ -70,7 +59,7 @@ def test_a_changed_input_is_noticed():
 
 def test_a_vjp_that_overwrites_dy_is_judged_by_its_results():
     def overwriting(x, weight, bias, eps):
-        y, vjp = mine("layer_norm_vjp")(x, weight, bias, eps)
+        y, vjp = in_chapter_form("layer_norm_vjp")(x, weight, bias, eps)
 
         def spoil(dy):
             gradients = vjp(dy)
@@ -85,11 +74,11 @@ def test_a_vjp_that_overwrites_dy_is_judged_by_its_results():
 def test_it_works_without_torch(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "torch", None)
-    result = nl.agrees("rms_norm", mine("rms_norm"))
+    result = nl.agrees("rms_norm", in_chapter_form("rms_norm"))
     assert result.ok
     assert all(row[2] is None for row in result.rows)
 
 
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="layer_norm, layer_norm_vjp, rms_norm"):
-        nl.agrees("layernorm", mine("layer_norm"))
+        nl.agrees("layernorm", in_chapter_form("layer_norm"))

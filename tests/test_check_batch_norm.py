@@ -1,12 +1,8 @@
 """The exercise of a class: a BatchNorm that trains, evaluates and trains again."""
 
-import ast
-from pathlib import Path
-
-import broken_batch_norm
 import numpy as np
 import pytest
-from broken_batch_norm import BATCH_NORMS, Right
+from broken_batch_norm import Right
 from right_batch_norm import RIGHT, BatchNorm
 
 import normlib as nl
@@ -33,25 +29,6 @@ def test_the_library_passes():
 def test_the_name_of_the_class_is_that_of_the_exercise():
     assert nl.check(BatchNorm).name == "BatchNorm"
     assert nl.check(type("MyBatchNorm", (BatchNorm,), {}))
-
-
-@pytest.mark.parametrize(("layer", "word"), BATCH_NORMS.values(), ids=BATCH_NORMS)
-def test_broken_classes_are_rejected_and_named(layer, word):
-    report = nl.check(layer, "BatchNorm")
-    assert not report
-    assert word in repr(report)
-
-
-def test_the_mutation_score_is_full():
-    caught = [m for m, (layer, _) in BATCH_NORMS.items() if not nl.check(layer, "BatchNorm")]
-    print(f"mutation score, BatchNorm: {len(caught)} of {len(BATCH_NORMS)}")
-    assert len(caught) == len(BATCH_NORMS) >= 11
-
-
-def test_the_catalogue_imports_nothing_from_normlib():
-    tree = ast.parse(Path(broken_batch_norm.__file__).read_text(encoding="utf-8"))
-    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(n) for n in imports] == ["import numpy as np"]
 
 
 def test_slips_change_knobs_that_exist():
