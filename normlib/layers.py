@@ -213,6 +213,10 @@ class _RunningNorm(_Layer):
             self.eps,
         )
 
+    def _new_share(self):
+        """The weight of this batch in the running statistics."""
+        return self.momentum or 0.0
+
 
 class BatchNorm(_RunningNorm):
     r"""Batch normalization with parameters and running statistics, as ``torch.nn.BatchNorm1d``.
@@ -266,7 +270,7 @@ class BatchNorm(_RunningNorm):
 
     def _new_share(self):
         if self.momentum is not None or self.num_batches_tracked is None:
-            return self.momentum or 0.0
+            return super()._new_share()
         return 1 / (int(self.num_batches_tracked) + 1)
 
 
@@ -311,9 +315,6 @@ class InstanceNorm(_RunningNorm):
         dtype=np.float64,
     ):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
-
-    def _new_share(self):
-        return self.momentum or 0.0
 
 
 def _shape(normalized_shape):

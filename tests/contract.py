@@ -17,15 +17,8 @@ TOKENS = ("layer_norm", "rms_norm")
 
 # The axes that share statistics, for (B, T, C) or (N, C, L) = (4, 6, 5); groups are a reshape.
 AXES = {"layer_norm": -1, "rms_norm": -1, "batch_norm": (0, 2), "instance_norm": 2}
-TORCH = {
-    "layer_norm": lambda f, x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
-    "rms_norm": lambda f, x, w, eps: f(x, x.shape[-1:], w, eps),
-    "batch_norm": lambda f, x, w, b, eps: f(x, None, None, w, b, True, 0.1, eps),
-    "instance_norm": lambda f, x, w, b, eps: f(x, None, None, w, b, True, 0.1, eps),
-    "group_norm": lambda f, x, w, b, eps: f(x, GROUPS, w, b, eps),
-}
 
-# How a function with torch's arguments becomes one that is called as the chapters' are.
+# How a function with torch's arguments, torch's own too, becomes one called as the chapters' are.
 _FORMS = {
     "layer_norm": lambda f: lambda x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
     "rms_norm": lambda f: lambda x, w, eps: f(x, x.shape[-1:], w, eps),
@@ -46,6 +39,28 @@ def close(found, expected, allowed=EXACT):
     np.testing.assert_allclose(found, expected, rtol=0, atol=allowed * scale)
 
 
+def torch_results(norm, arrays, dy):
+    """PyTorch's output and the gradients of the arrays; None stays None."""
+    tensors = [None if a is None else torch.tensor(a, requires_grad=True) for a in arrays]
+    y = norm(*tensors)
+    present = [t for t in tensors if t is not None]
+    gradients = iter(torch.autograd.grad(y, present, torch.tensor(dy)))
+    return [y.detach().numpy()] + [None if t is None else next(gradients).numpy() for t in tensors]
+
+
+def assert_same(found, expected, dtype, spread=1.0):
+    """Equal up to the rounding of `dtype`, amplified where x is large beside its `spread`."""
+    assert len(found) == len(expected)
+    for f, e in zip(found, expected, strict=True):
+        if e is None:
+            assert f is None
+            continue
+        assert f.shape == e.shape
+        assert f.dtype == e.dtype
+        allowed = tolerance(dtype) * max(1.0, np.abs(e).max(initial=0)) * spread
+        np.testing.assert_allclose(f, e, rtol=0, atol=allowed, equal_nan=False)
+
+
 def probes(norm):
     """The arguments of each probe, as (label, x, parameters, eps, allowed)."""
     drawn = token_probes() if norm in TOKENS else channel_probes(positions=norm != "batch_norm")
@@ -61,7 +76,8 @@ def call(norm, mine, x, parameters, eps):
 def torch_result(norm, x, parameters, eps):
     """PyTorch's output and, by autograd, a function from dy to the gradients."""
     tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
-    y = TORCH[norm](getattr(torch.nn.functional, norm), *tensors, eps)
+    theirs = _FORMS[norm](getattr(torch.nn.functional, norm))
+    y = call(norm, theirs, tensors[0], tensors[1:], eps)
 
     def vjp(dy):
         return [g.numpy() for g in torch.autograd.grad(y, tensors, torch.tensor(dy))]

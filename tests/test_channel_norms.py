@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from contract import assert_same, torch_results
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,30 +30,6 @@ def problems(draw, spatial=0):
     return x, weight, bias, draw(st.sampled_from(EPS)), rng.normal(size=shape).astype(dtype)
 
 
-def torch_results(norm, x, weight, bias, dy):
-    """PyTorch's output and the gradients of the arguments that are not None."""
-    tensors = [
-        None if a is None else torch.tensor(a, requires_grad=True) for a in (x, weight, bias)
-    ]
-    y = norm(*tensors)
-    present = [t for t in tensors if t is not None]
-    gradients = iter(torch.autograd.grad(y, present, torch.tensor(dy)))
-    return [y.detach().numpy()] + [None if t is None else next(gradients).numpy() for t in tensors]
-
-
-def assert_same(found, expected, dtype, spread=None):
-    """Equal up to the rounding of `dtype`, amplified where x is large beside its `spread`."""
-    assert len(found) == len(expected)
-    for f, e in zip(found, expected, strict=True):
-        if e is None:
-            assert f is None
-            continue
-        assert f.shape == e.shape
-        assert f.dtype == e.dtype
-        allowed = tolerance(dtype) * max(1.0, np.abs(e).max(initial=0)) * (spread or 1.0)
-        np.testing.assert_allclose(f, e, rtol=0, atol=allowed)
-
-
 def spread(sets, eps):
     """How much rounding grows: (|x| / sd)², for x cut into rows that share their statistics."""
     sets = sets.astype(np.float64)
@@ -73,7 +50,7 @@ def test_norms_with_buffers_and_their_gradients_match_torch(name, data, momentum
     before = mean.copy(), var.copy()
     theirs, rest = getattr(torch.nn.functional, name), (measured, momentum, eps)
     expected = torch_results(
-        lambda x, w, b: theirs(x, torch_mean, torch_var, w, b, *rest), x, weight, bias, dy
+        lambda x, w, b: theirs(x, torch_mean, torch_var, w, b, *rest), (x, weight, bias), dy
     )
     y, vjp = getattr(nf, f"{name}_vjp")(x, mean, var, weight, bias, *rest)
     sets = x.swapaxes(0, 1).reshape(x.shape[1] * (1 if name == "batch_norm" else len(x)), -1)
@@ -95,7 +72,8 @@ def test_group_norm_and_its_gradient_match_torch(problem, data):
     alone, ones = weight is None and bias is not None, np.ones(channels, x.dtype)
     expected = torch_results(
         lambda x, w, b: torch.nn.functional.group_norm(x, groups, w, b, eps),
-        *(x, ones if alone else weight, bias, dy),
+        (x, ones if alone else weight, bias),
+        dy,
     )
     if alone:
         expected[2] = None

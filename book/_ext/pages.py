@@ -5,9 +5,10 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 from importlib.metadata import distribution, version
 from pathlib import Path
+
+from repository import git
 
 ROOT = Path(__file__).parents[2]
 MATHJAX = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]  # 1.7 of the package's 24 MB
@@ -17,12 +18,7 @@ def source_date():
     """The day the text was made, so that the same source gives the same book."""
     if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
         return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date().isoformat()
-    git = ["git", "-C", str(ROOT), "log", "-1", "--format=%cs"]
-    try:
-        day = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        day = ""
-    return day or datetime.date.today().isoformat()
+    return git("log", "-1", "--format=%cs") or datetime.date.today().isoformat()
 
 
 def say_versions(app, config):

@@ -12,15 +12,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def git(*arguments):
+    """What git says of this repository; nothing where there is no git or no repository."""
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
 def repository():
     """`owner/name` on GitHub, or None."""
     if slug := os.environ.get("GITHUB_REPOSITORY"):
         return slug
-    git = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
-    try:
-        remote = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return None
+    remote = git("remote", "get-url", "origin")
     found = re.search(r"github\.com[:/]([^/]+/[^/]+?)(?:\.git)?/?$", remote)
     return found and found[1]
 
