@@ -11,8 +11,10 @@ A tour, in the order in which you would meet things:
    ``torch.nn`` modules: `BatchNorm`, `LayerNorm`, `InstanceNorm`, `GroupNorm`, `RMSNorm`.
 4. You wrote one yourself? ``agrees("layer_norm", mine)`` compares it with normlib and PyTorch;
    ``check(mine)`` does the same as an exercise and names the mistake.
+5. ``normlib.gpt`` holds small GPTs that differ in their norms, and trains them; `load_results`
+   reads the runs that the book tells of.
 
-``import normlib`` needs NumPy only. Plots are in ``normlib.plots`` (matplotlib).
+``import normlib`` needs NumPy only. ``normlib.gpt`` needs torch, ``normlib.plots`` matplotlib.
 """
 
 from normlib.agree import agrees
@@ -33,6 +35,7 @@ from normlib.functional import (
 )
 from normlib.gradcheck import check_vjp
 from normlib.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from normlib.results import load_results
 
 __all__ = [
     "BatchNorm",
@@ -51,6 +54,7 @@ __all__ = [
     "instance_norm_vjp",
     "layer_norm",
     "layer_norm_vjp",
+    "load_results",
     "normalize",
     "normalize_vjp",
     "rms_norm",

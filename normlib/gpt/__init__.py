@@ -1,0 +1,30 @@
+"""The PyTorch half: a small GPT with a norm wherever you want it, trained and compared fairly."""
+
+from normlib.gpt.data import Text, draw_batch, load_text
+from normlib.gpt.model import GPT, Block, GPTConfig
+from normlib.gpt.norms import DynamicTanh, make_norm
+from normlib.gpt.progress import progress_line, sweep_line
+from normlib.gpt.sweeps import Grid, SweepError, grid, sweep
+from normlib.gpt.training import Step, TrainConfig, Trainer, learning_rate, train
+
+__all__ = [
+    "GPT",
+    "Block",
+    "DynamicTanh",
+    "GPTConfig",
+    "Grid",
+    "Step",
+    "SweepError",
+    "Text",
+    "TrainConfig",
+    "Trainer",
+    "draw_batch",
+    "grid",
+    "learning_rate",
+    "load_text",
+    "make_norm",
+    "progress_line",
+    "sweep",
+    "sweep_line",
+    "train",
+]

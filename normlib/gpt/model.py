@@ -1,0 +1,349 @@
+"""A GPT in the manner of nanoGPT, in which only the place and the kind of the norm change."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from normlib.gpt._configs import require_choice, require_numbers
+from normlib.gpt.norms import Norm, make_norm
+
+Placement = Literal["post", "pre", "peri", "reordered", "deepnorm", "none"]
+Activation = Literal["gelu", "gelu_tanh", "relu"]
+Init = Literal["xavier", "gpt2"]
+
+FINAL_NORM = ("pre", "peri", "reordered")  # the others end in a norm, or have none
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTConfig:
+    r"""Everything that decides which function a GPT is before it is trained.
+
+    Parameters
+    ----------
+    vocab_size : int
+        Different tokens; from the data, as in ``text.vocab_size``.
+    n_layer, n_head, n_embd, block_size : int, default: 6, 4, 64, 32
+        Blocks, heads per block, features of a token, and the longest context.
+    placement : str, default: "pre"
+        Where the norm N stands around a sublayer f (attention, then the MLP):
+
+        =============  ======================  ==========
+        placement      sublayer                final norm
+        =============  ======================  ==========
+        ``post``       ``x = N(x + f(x))``     no
+        ``pre``        ``x = x + f(N(x))``     yes
+        ``peri``       ``x = x + N(f(N(x)))``  yes
+        ``reordered``  ``x = x + N(f(x))``     yes
+        ``deepnorm``   ``x = N(α x + f(x))``   no
+        ``none``       ``x = x + f(x)``        no
+        =============  ======================  ==========
+
+        deepnorm takes α = (2 n_layer)^¼ and starts the weights of values, of the attention's
+        output and of the MLP smaller by β = (8 n_layer)^−¼.
+    norm : {"layernorm", "rmsnorm", "dyt"}, default: "layernorm"
+        Which norm, everywhere in the model.
+    qk_norm : bool, default: False
+        Normalize queries and keys, head by head, before their dot product.
+    norm_eps : float, default: 1e-5
+        The eps of every norm.
+    bias : bool, default: True
+        Biases in the linear layers and in the norms that can have one.
+    dropout : float, default: 0.0
+        After the embedding, in the attention weights and after each sublayer.
+    activation : {"gelu", "gelu_tanh", "relu"}, default: "gelu"
+        Between the two layers of the MLP.
+    init : {"xavier", "gpt2"}, default: "xavier"
+        ``xavier``: weights N(0, 2 / (fan_in + fan_out)), token embeddings N(0, 1), positions
+        N(0, ¼), and a head of its own. ``gpt2``: everything N(0, 0.02²), the weights that write
+        into the stream smaller by √(2 n_layer), and the token embedding as head.
+    tie_head : bool, optional
+        Whether the head is the token embedding. None: as `init` has it.
+    embd_std : float, optional
+        Standard deviation of the token embeddings; positions get half of it under xavier, the
+        same under gpt2. None: as `init` has it.
+    residual_gain : float, default: 1.0
+        An extra factor on the weights that write into the stream.
+
+    Raises
+    ------
+    ValueError
+        For a value that is not in these lists, or a width that the heads do not divide.
+
+    Examples
+    --------
+    >>> from normlib.gpt import GPTConfig
+    >>> GPTConfig(vocab_size=94, placement="post").n_layer
+    6
+    """
+
+    vocab_size: int
+    n_layer: int = 6
+    n_head: int = 4
+    n_embd: int = 64
+    block_size: int = 32
+    placement: Placement = "pre"
+    norm: Norm = "layernorm"
+    qk_norm: bool = False
+    norm_eps: float = 1e-5
+    bias: bool = True
+    dropout: float = 0.0
+    activation: Activation = "gelu"
+    init: Init = "xavier"
+    tie_head: bool | None = None
+    embd_std: float | None = None
+    residual_gain: float = 1.0
+
+    def __post_init__(self):
+        require_numbers(self, "vocab_size n_layer n_head n_embd block_size", at_least=1, whole=True)
+        require_numbers(self, "norm_eps dropout residual_gain", at_least=0)
+        require_choice(self, "placement", Placement)
+        require_choice(self, "norm", Norm)
+        require_choice(self, "activation", Activation)
+        require_choice(self, "init", Init)
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                f"n_head must divide n_embd, got {self.n_head} heads for a width of "
+                f"{self.n_embd}: each head takes an equal share of the features."
+            )
+        if self.dropout >= 1:
+            raise ValueError(f"dropout must be below 1, got {self.dropout}: it is a probability.")
+        if self.placement == "none" and self.qk_norm:
+            raise ValueError('placement="none" has no norm anywhere: take qk_norm=False.')
+
+    @property
+    def tied(self):
+        """Whether the head is the token embedding."""
+        return self.init == "gpt2" if self.tie_head is None else self.tie_head
+
+
+class Attention(nn.Module):
+    """Causal self-attention with all heads in one matrix product."""
+
+    def __init__(self, config):
+        super().__init__()
+        C = config.n_embd
+        self.n_head = config.n_head
+        self.dropout = nn.Dropout(config.dropout)
+        self.qkv = nn.Linear(C, 3 * C, bias=config.bias)
+        self.proj = nn.Linear(C, C, bias=config.bias)
+        self.q_norm = self.k_norm = nn.Identity()
+        if config.qk_norm:
+            self.q_norm, self.k_norm = (_norm(config, C // config.n_head) for _ in range(2))
+
+    def forward(self, x):
+        """Mix each token with those before it."""
+        B, T, C = x.shape
+        q, k, v = (
+            a.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, n_head, T, head)
+            for a in self.qkv(x).split(C, dim=2)
+        )
+        q, k = self.q_norm(q), self.k_norm(k)
+        dropout = self.dropout.p if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+        y = y.transpose(1, 2).reshape(B, T, C)
+        return self.dropout(self.proj(y))
+
+
+class MLP(nn.Module):
+    """Two linear layers, four times as wide between them."""
+
+    def __init__(self, config):
+        super().__init__()
+        C = config.n_embd
+        self.fc = nn.Linear(C, 4 * C, bias=config.bias)
+        self.proj = nn.Linear(4 * C, C, bias=config.bias)
+        self.activation = {
+            "gelu": nn.GELU(),
+            "gelu_tanh": nn.GELU(approximate="tanh"),
+            "relu": nn.ReLU(),
+        }[config.activation]
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x):
+        """Work on each token by itself."""
+        hidden = self.activation(self.fc(x))  # (B, T, 4C)
+        return self.dropout(self.proj(hidden))
+
+
+class Block(nn.Module):
+    """Attention and MLP, each with a residual connection and the norms of the placement.
+
+    Parameters
+    ----------
+    config : GPTConfig
+        `config.placement` decides where the norms stand; the table there is the code here.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.placement = config.placement
+        self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
+        self.attn, self.mlp = Attention(config), MLP(config)
+        if config.placement != "none":
+            self.norm_1, self.norm_2 = _norm(config), _norm(config)
+        if config.placement == "peri":
+            self.norm_1_out, self.norm_2_out = _norm(config), _norm(config)
+
+    def forward(self, x):
+        """Map the residual stream (B, T, C) to the residual stream (B, T, C)."""
+        match self.placement:
+            case "post":
+                x = self.norm_1(x + self.attn(x))
+                x = self.norm_2(x + self.mlp(x))
+            case "pre":
+                x = x + self.attn(self.norm_1(x))
+                x = x + self.mlp(self.norm_2(x))
+            case "peri":
+                x = x + self.norm_1_out(self.attn(self.norm_1(x)))
+                x = x + self.norm_2_out(self.mlp(self.norm_2(x)))
+            case "reordered":
+                x = x + self.norm_1(self.attn(x))
+                x = x + self.norm_2(self.mlp(x))
+            case "deepnorm":
+                x = self.norm_1(self.alpha * x + self.attn(x))
+                x = self.norm_2(self.alpha * x + self.mlp(x))
+            case "none":
+                x = x + self.attn(x)
+                x = x + self.mlp(x)
+        return x
+
+
+class GPT(nn.Module):
+    """A decoder-only language model.
+
+    Parameters
+    ----------
+    config : GPTConfig
+        The architecture and how its weights start.
+    seed : int, default: 0
+        Decides the initial weights, on every device the same.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig
+    >>> model = GPT(GPTConfig(vocab_size=10, n_layer=2, n_embd=16, block_size=8))
+    >>> idx = torch.randint(10, (4, 8))  # (B, T)
+    >>> logits, loss = model(idx, targets=idx)
+    >>> logits.shape, loss.shape
+    (torch.Size([4, 8, 10]), torch.Size([]))
+    """
+
+    def __init__(self, config, seed=0):
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.final_norm = _norm(config) if config.placement in FINAL_NORM else nn.Identity()
+        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        if config.tied:
+            self.head.weight = self.wte.weight
+        self._start(torch.Generator().manual_seed(seed))
+
+    def forward(self, idx, targets=None):
+        """Return the logits (B, T, V) and the mean cross-entropy, in nats, or None.
+
+        Parameters
+        ----------
+        idx : torch.Tensor
+            Tokens (B, T) with T at most `block_size`.
+        targets : torch.Tensor, optional
+            The tokens that follow, of the same shape.
+        """
+        T = idx.shape[1]
+        if self.config.block_size < T:
+            raise ValueError(
+                f"idx must hold at most block_size = {self.config.block_size} tokens in a row, "
+                f"got {T}: cut it with idx[:, -{self.config.block_size}:]."
+            )
+        x = self.wte(idx) + self.wpe.weight[:T]  # (B, T, C)
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x)
+        logits = self.head(self.final_norm(x))  # (B, T, V)
+        if targets is None:
+            return logits, None
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    @torch.no_grad()
+    def generate(self, idx, max_new_tokens, temperature=1.0, top_k=None, generator=None):
+        """Continue `idx` (B, T) by sampling one token after the other.
+
+        Parameters
+        ----------
+        idx : torch.Tensor
+            At least one token per row.
+        max_new_tokens : int
+            How many to add.
+        temperature : float, default: 1.0
+            Logits are divided by it: towards 0 the likeliest token always wins.
+        top_k : int, optional
+            Sample among the k likeliest only.
+        generator : torch.Generator, optional
+            The source of chance; give a seeded one for the same text again.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, T + max_new_tokens)
+        """
+        if temperature <= 0:
+            raise ValueError(f"temperature must be positive, got {temperature}: try 0.8.")
+        was_training = self.training
+        self.eval()
+        for _ in range(max_new_tokens):
+            logits = self(idx[:, -self.config.block_size :])[0][:, -1] / temperature  # (B, V)
+            if top_k is not None:
+                least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
+                logits = logits.masked_fill(logits < least, -math.inf)
+            new = torch.multinomial(logits.softmax(-1), 1, generator=generator)
+            idx = torch.cat((idx, new), dim=1)
+        self.train(was_training)
+        return idx
+
+    def num_parameters(self):
+        """Learned numbers, a shared one counted once."""
+        return sum(p.numel() for p in self.parameters())
+
+    @torch.no_grad()
+    def _start(self, generator):
+        """Draw all weights from one generator, in the order of the modules."""
+        config, layers = self.config, self.config.n_layer
+        xavier, deepnorm = config.init == "xavier", config.placement == "deepnorm"
+        embd = (1.0 if xavier else 0.02) if config.embd_std is None else config.embd_std
+        into_stream = config.residual_gain
+        if not xavier and not deepnorm:
+            into_stream /= math.sqrt(2 * layers)
+        beta = (8 * layers) ** -0.25 if deepnorm else 1.0
+
+        def draw(weight, gain=1.0):
+            fan_out, fan_in = weight.shape
+            std = math.sqrt(2 / (fan_in + fan_out)) if xavier else 0.02
+            weight.copy_(torch.randn(weight.shape, generator=generator) * std * gain)
+
+        self.wte.weight.copy_(torch.randn(self.wte.weight.shape, generator=generator) * embd)
+        positions = torch.randn(self.wpe.weight.shape, generator=generator)
+        self.wpe.weight.copy_(positions * embd * (0.5 if xavier else 1.0))
+        for block in self.blocks:
+            q, k, v = block.attn.qkv.weight.chunk(3)  # three square matrices, each Xavier
+            draw(q)
+            draw(k)
+            draw(v, beta)
+            draw(block.attn.proj.weight, beta * into_stream)
+            draw(block.mlp.fc.weight, beta)
+            draw(block.mlp.proj.weight, beta * into_stream)
+        for name, parameter in self.blocks.named_parameters():
+            if name.endswith(("qkv.bias", "proj.bias", "fc.bias")):
+                parameter.zero_()
+        if not config.tied:
+            draw(self.head.weight)
+
+
+def _norm(config, dim=None):
+    return make_norm(config.norm, dim or config.n_embd, config.norm_eps, config.bias)

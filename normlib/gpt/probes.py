@@ -1,0 +1,95 @@
+"""What goes on inside a model: measured on one batch, layer by layer."""
+
+import contextlib
+
+import torch
+
+BINS = torch.linspace(-8, 8, 65)  # of activations divided by their standard deviation
+
+
+@contextlib.contextmanager
+def stream(model):
+    """Collect the residual stream: a list that a forward pass fills.
+
+    Entry 0 is the embedding, entry l the output of block l; each (B, T, C).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig, probes
+    >>> model = GPT(GPTConfig(vocab_size=5, n_layer=2))
+    >>> with probes.stream(model) as x:
+    ...     logits, _ = model(torch.zeros(1, 4, dtype=torch.long))
+    >>> len(x), x[0].shape
+    (3, torch.Size([1, 4, 64]))
+    """
+    collected = []
+    hooks = [
+        model.blocks[0].register_forward_pre_hook(lambda _, args: collected.append(args[0])),
+        *(b.register_forward_hook(lambda _, args, y: collected.append(y)) for b in model.blocks),
+    ]
+    try:
+        yield collected
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def residual_rms(model, idx, targets):
+    """Root mean square of the residual stream: after the embedding and after each block."""
+    return [x.float().pow(2).mean().sqrt().item() for x in _stream(model, idx)]
+
+
+def residual_max(model, idx, targets):
+    """Largest absolute entry of the residual stream: after the embedding and each block."""
+    return [x.float().abs().max().item() for x in _stream(model, idx)]
+
+
+def residual_cosine(model, idx, targets):
+    """Mean cosine between a token's stream before and after each block."""
+    xs = _stream(model, idx)
+    pairs = zip(xs[:-1], xs[1:], strict=True)
+    return [torch.cosine_similarity(a.float(), b.float(), dim=-1).mean().item() for a, b in pairs]
+
+
+def grad_norm(model, idx, targets):
+    """Norm of the gradient of the loss for the last weight of each block, ``mlp.proj``."""
+    weights = [block.mlp.proj.weight for block in model.blocks]
+    gradients = torch.autograd.grad(model(idx, targets)[1], weights)
+    return [g.float().norm().item() for g in gradients]
+
+
+def stream_grad_norm(model, idx, targets):
+    """Norm of the gradient of the loss for the stream: at the embedding and after each block."""
+    with stream(model) as xs:
+        loss = model(idx, targets)[1]
+    return [g.float().norm().item() for g in torch.autograd.grad(loss, xs)]
+
+
+def activation_histogram(model, idx, targets):
+    """Share of the stream's entries in each of 64 bins from −8 to 8 standard deviations."""
+    rows = []
+    for x in _stream(model, idx):
+        x = x.float().flatten().cpu()
+        scaled = (x / x.std()).clamp(BINS[0], BINS[-1])  # what lies beyond goes to the last bin
+        rows.append((torch.histogram(scaled, BINS).hist / x.numel()).tolist())
+    return rows
+
+
+PROBES = {
+    probe.__name__: probe
+    for probe in (
+        residual_rms,
+        residual_max,
+        residual_cosine,
+        grad_norm,
+        stream_grad_norm,
+        activation_histogram,
+    )
+}
+
+
+def _stream(model, idx):
+    with torch.no_grad(), stream(model) as xs:
+        model(idx)
+    return xs

@@ -1,0 +1,355 @@
+"""Training as a pure function: two configurations and a text in, a Run out."""
+
+import math
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple
+
+import torch
+
+from normlib.gpt._configs import require_choice, require_numbers
+from normlib.gpt.data import draw_batch, load_text
+from normlib.gpt.model import GPT
+from normlib.gpt.probes import PROBES
+from normlib.gpt.provenance import provenance
+from normlib.results import Run
+
+# Seeds of the data, apart from those of the weights; the probes see the same batch in every run.
+DATA, PROBE, DROPOUT = 5000, 11, 100_003
+EVAL_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    r"""How a model is trained.
+
+    Parameters
+    ----------
+    steps : int, default: 200
+        Updates of the weights. With 0 the model is only probed and evaluated.
+    lr : float, default: 3e-3
+        Learning rate after the warm-up.
+    warmup : int, default: 0
+        Steps in which the rate rises linearly to `lr`.
+    decay : {"none", "cosine"}, default: "none"
+        After the warm-up: stay, or fall along a cosine to a tenth of `lr` at the last step.
+    clip : float, optional
+        Largest norm of the gradient of all weights together; a larger one is scaled down.
+    optimizer : {"adam", "adamw"}, default: "adam"
+        With adamw, `weight_decay` acts on the matrices and embeddings, not on biases and norms.
+    betas, weight_decay : (float, float), float, default: (0.9, 0.95), 0.0
+        Of the optimizer.
+    batch_size : int, default: 16
+        Windows of text in a step.
+    seed : int, default: 0
+        Decides the initial weights and the order of the data.
+    log_every : int, default: 1
+        The curves have every so many-th step.
+    eval_windows : int, default: 512
+        Windows of the validation text for `val_loss`, evenly spaced, the same for every run.
+    dtype : {"float32", "bfloat16"}, default: "float32"
+        Of the matrix products, by ``torch.autocast``; weights stay in float32.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range.
+
+    Examples
+    --------
+    >>> from normlib.gpt import TrainConfig
+    >>> TrainConfig(lr=1e-3, warmup=100).seed
+    0
+    """
+
+    steps: int = 200
+    lr: float = 3e-3
+    warmup: int = 0
+    decay: Literal["none", "cosine"] = "none"
+    clip: float | None = None
+    optimizer: Literal["adam", "adamw"] = "adam"
+    betas: tuple = (0.9, 0.95)
+    weight_decay: float = 0.0
+    batch_size: int = 16
+    seed: int = 0
+    log_every: int = 1
+    eval_windows: int = 512
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self):
+        require_numbers(self, "steps warmup seed", at_least=0, whole=True)
+        require_numbers(self, "batch_size log_every eval_windows", at_least=1, whole=True)
+        require_numbers(self, "lr weight_decay", at_least=0)
+        for name in ("decay", "optimizer", "dtype"):
+            require_choice(self, name, self.__annotations__[name])
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip must be positive, got {self.clip}: use None for no clipping.")
+        object.__setattr__(self, "betas", tuple(self.betas))  # JSON turns tuples into lists
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers from 0 to below 1, got {self.betas}.")
+        if self.weight_decay and self.optimizer == "adam":
+            raise ValueError(
+                'weight_decay needs optimizer="adamw": adam would mix it into the step.'
+            )
+
+
+class Step(NamedTuple):
+    """What is known at a logged step; the loss is that before the update."""
+
+    number: int
+    steps: int
+    loss: float
+    grad_norm: float
+    lr: float
+    tokens: int
+
+
+def learning_rate(config, step):
+    """Learning rate of a step, counted from 0.
+
+    Examples
+    --------
+    >>> from normlib.gpt import TrainConfig, learning_rate
+    >>> [learning_rate(TrainConfig(lr=1.0, warmup=4), step) for step in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
+    if step < config.warmup:
+        return config.lr * (step + 1) / config.warmup
+    if config.decay == "none":
+        return config.lr
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+
+
+class Trainer:
+    """A model on its way: iterate to train it, stop and go on whenever you like.
+
+    Parameters
+    ----------
+    model_config : GPTConfig
+        The model.
+    config : TrainConfig
+        How to train it.
+    text : Text, optional
+        What to train it on; None is ``load_text()``.
+    probes : sequence of str, default: ()
+        Names from `normlib.gpt.probes`, measured before the first and after the last step.
+    device : str, optional
+        None takes a GPU if there is one.
+
+    Attributes
+    ----------
+    model : GPT
+        The model as it is now.
+
+    Examples
+    --------
+    >>> from normlib.gpt import GPTConfig, Text, TrainConfig, Trainer
+    >>> text = Text("abcd" * 100)
+    >>> tiny = GPTConfig(vocab_size=4, n_layer=1, n_head=1, n_embd=8, block_size=4)
+    >>> trainer = Trainer(tiny, TrainConfig(steps=3), text)
+    >>> [step.number for step in trainer]
+    [0, 1, 2]
+    >>> trainer.run().diverged
+    False
+    """
+
+    def __init__(self, model_config, config, text=None, probes=(), device=None):
+        unknown = sorted(set(probes) - set(PROBES))
+        if unknown:
+            raise ValueError(f"no probe {unknown[0]!r}: there are {', '.join(PROBES)}.")
+        text = load_text() if text is None else text
+        if model_config.vocab_size < text.vocab_size:
+            raise ValueError(
+                f"vocab_size must be at least that of the text, got {model_config.vocab_size} for "
+                f"{text.vocab_size} characters: take vocab_size=text.vocab_size."
+            )
+        gpu = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model_config, self.config, self.text = model_config, config, text
+        self.device = torch.device(gpu if device is None else device)
+        self.ids = {
+            p: text.split(p, model_config.block_size).to(self.device) for p in ("train", "val")
+        }
+        self.model = GPT(model_config, config.seed).to(self.device)
+        self.optimizer = _optimizer(self.model, config)
+        self.generator = torch.Generator().manual_seed(DATA + config.seed)
+        self.step, self.diverged, self.seconds = 0, False, 0.0
+        self.curves = {"steps": [], "loss": [], "grad_norm": []}
+        self.probes = {name: {"steps": [], "values": []} for name in probes}
+        self._probe()
+
+    def __iter__(self):
+        """Train, and yield a `Step` at each logged one, until the end or until it diverges."""
+        while self.step < self.config.steps and not self.diverged:
+            begin = time.perf_counter()
+            logged = self._advance()
+            self.seconds += time.perf_counter() - begin
+            if logged:
+                yield logged
+
+    def run(self):
+        """Evaluate the model as it is now and return the Run until here."""
+        begin = time.perf_counter()
+        val_loss = self._validate()
+        start = self.curves["loss"][0] if self.curves["loss"] else math.inf
+        worst = max(start, math.log(self.model_config.vocab_size))
+        diverged = self.diverged or not math.isfinite(val_loss) or val_loss > worst
+        if not self.diverged:
+            self._probe()
+        return Run(
+            model=asdict(self.model_config),
+            training=asdict(self.config) | {"betas": list(self.config.betas)},
+            **{name: list(curve) for name, curve in self.curves.items()},
+            val_loss=val_loss if math.isfinite(val_loss) else None,
+            diverged=diverged,
+            probes=self.probes,
+            provenance=provenance(self.text, self.device),
+            seconds=self.seconds + time.perf_counter() - begin,
+        )
+
+    def state_dict(self):
+        """All that is needed to go on later, for ``torch.save``."""
+        return {
+            "configs": (asdict(self.model_config), asdict(self.config), self.text.sha256),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "progress": (self.step, self.diverged, self.seconds, self.curves, self.probes),
+        }
+
+    def load_state_dict(self, state):
+        """Go on from a `state_dict` of the same configurations and text."""
+        own = self.state_dict()["configs"]
+        if state["configs"] != own:
+            raise ValueError("the checkpoint is of another model, training or text: start anew.")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.step, self.diverged, self.seconds, curves, probes = state["progress"]
+        self.curves = {name: list(curve) for name, curve in curves.items()}
+        self.probes = {n: {k: list(v) for k, v in probe.items()} for n, probe in probes.items()}
+
+    def _advance(self):
+        """One update; returns a Step if it is a logged one."""
+        config, step = self.config, self.step
+        lr = learning_rate(config, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.model.train()
+        idx, targets = self._batch("train", self.generator)
+        with self._dropout_of(step), self._precision():
+            _, loss = self.model(idx, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        log = step % config.log_every == 0 or step == config.steps - 1
+        if log or config.clip is not None:
+            limit = math.inf if config.clip is None else config.clip
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        if log:
+            loss, norm = loss.item(), norm.item()
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                self.diverged = True
+                return None
+        self.optimizer.step()
+        self.step += 1
+        if not log:
+            return None
+        for name, value in (("steps", step), ("loss", loss), ("grad_norm", norm)):
+            self.curves[name].append(value)
+        tokens = config.batch_size * self.model_config.block_size
+        return Step(step, config.steps, loss, norm, lr, tokens * self.step)
+
+    @torch.no_grad()
+    def _validate(self):
+        self.model.eval()
+        size = self.model_config.block_size
+        windows = self.ids["val"].unfold(0, size + 1, 1)
+        count = min(self.config.eval_windows, len(windows))
+        windows = windows[torch.linspace(0, len(windows) - 1, count).long()]
+        total = 0.0
+        for w in windows.split(EVAL_BATCH):
+            with self._precision():
+                total += self.model(w[:, :-1], w[:, 1:])[1].item() * len(w)
+        return total / count
+
+    def _probe(self):
+        self.model.eval()
+        batch = self._batch("val", torch.Generator().manual_seed(PROBE))
+        for name, probe in self.probes.items():
+            if probe["steps"][-1:] != [self.step]:
+                probe["steps"].append(self.step)
+                probe["values"].append(_finite(PROBES[name](self.model, *batch)))
+
+    def _batch(self, part, generator):
+        sizes = self.config.batch_size, self.model_config.block_size
+        return draw_batch(self.ids[part], *sizes, generator)
+
+    def _precision(self):
+        if self.config.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _dropout_of(self, step):
+        """Dropout draws from torch's global generator: lend it a seed, and give it back."""
+        if self.model_config.dropout == 0:
+            return nullcontext()
+        return _seeded(DROPOUT * (self.config.seed + 1) + step, self.device)
+
+
+def train(model_config, config, text=None, probes=(), device=None, progress=None):
+    """Train one model and return what was measured.
+
+    Pure: the same arguments give the same curves, and no file is written and nothing printed.
+
+    Parameters
+    ----------
+    model_config, config, text, probes, device
+        As in `Trainer`.
+    progress : callable, optional
+        Called with a `Step` at each logged step; `normlib.gpt.progress_line` prints one line.
+
+    Returns
+    -------
+    Run
+        Also for a run that diverged, with ``diverged=True``.
+
+    Examples
+    --------
+    >>> from normlib.gpt import GPTConfig, Text, TrainConfig, train
+    >>> tiny = GPTConfig(vocab_size=4, n_layer=1, n_head=1, n_embd=8, block_size=4)
+    >>> run = train(tiny, TrainConfig(steps=30, lr=0.01), Text("abcd" * 100), ("residual_rms",))
+    >>> run.loss[-1] < run.loss[0], run.probes["residual_rms"]["steps"]
+    (True, [0, 30])
+    """
+    trainer = Trainer(model_config, config, text, probes, device)
+    for step in trainer:
+        if progress is not None:
+            progress(step)
+    return trainer.run()
+
+
+def _optimizer(model, config):
+    parameters = list(model.parameters())
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.lr, betas=config.betas, fused=True)
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+
+
+@contextmanager
+def _seeded(seed, device):
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def _finite(values):
+    """The same with None for what JSON has no number for."""
+    if isinstance(values, list):
+        return [_finite(v) for v in values]
+    return values if math.isfinite(values) else None

@@ -1,0 +1,84 @@
+"""Files of runs: JSON without NaN, written whole or not at all, read with a clear complaint."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+SCHEMA = 1
+SHARED = ("model", "training", "provenance")  # what the runs of a file mostly have in common
+DIGITS = 5  # of a measured number in a file: more than seeds agree on, and a quarter of the bytes
+
+
+def pack(runs):
+    """A document in which what all runs have in common stands once."""
+    common = {}
+    for part in SHARED:
+        first = runs[0][part] if runs else {}
+        common[part] = {
+            key: value
+            for key, value in first.items()
+            if all(key in run[part] and run[part][key] == value for run in runs)
+        }
+    rest = []
+    for run in runs:
+        own = {p: {k: v for k, v in run[p].items() if k not in common[p]} for p in SHARED}
+        measured = {name: _rounded(run[name]) for name in run.keys() - own.keys()}
+        rest.append({**own, **{name: measured[name] for name in run if name in measured}})
+    return {"schema": SCHEMA, "common": common, "runs": rest}
+
+
+def unpack(document, names, path):
+    """The runs of a document, as dictionaries."""
+    complete = isinstance(document, dict) and {"schema", "common", "runs"} <= document.keys()
+    if not complete or document["schema"] != SCHEMA:
+        raise ValueError(f"{path} is not a file of runs of schema {SCHEMA}: was it saved by Runs?")
+    for run in document["runs"]:
+        if run.keys() != names:
+            odd = ", ".join(sorted(run.keys() ^ names))
+            raise ValueError(f"{path}: a run lacks or has these fields in excess: {odd}.")
+        yield {**run, **{p: {**document["common"][p], **run[p]} for p in SHARED}}
+
+
+def read(path):
+    """The content of a JSON file, or a ValueError that says what is wrong with the file."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path} is not complete JSON ({error}): it was cut off or edited. "
+            "Restore it, or delete it and run its experiment again."
+        ) from None
+
+
+def write(path, document):
+    """Write to a new file beside it and exchange the two, so that no reader sees half a file."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One run to a line, so that a change shows as the lines that changed.
+    text = text.replace('{"model":', '\n{"model":') + "\n"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _rounded(value):
+    """The same with floats cut to DIGITS significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(v) for v in value]
+    return value
