@@ -3,12 +3,21 @@
 import sys
 from pathlib import Path
 
+import numpy as np
+from scipy import stats
+
 from normlib.gpt import load_text, sweep, sweep_line
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"  # one file per run, not committed; a study goes on from there
 PUBLISHED = ROOT / "normlib" / "results"
 LARGEST = 1_000_000  # bytes of a published file
+
+
+def interval(values):
+    """Mean of one value per seed, and half the width of its 95 % confidence interval."""
+    mean, error = np.mean(values), stats.sem(values)
+    return mean, stats.t.ppf(0.975, len(values) - 1) * error
 
 
 def publish(name, pairs, probes=()):

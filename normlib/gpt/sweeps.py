@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import threading
 import traceback
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -133,6 +133,12 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
         try:
             for future in as_completed(futures):
                 key, error = futures[future], future.exception()
+                if isinstance(error, BrokenExecutor):
+                    raise SweepError(
+                        f"a worker process died; {len(done)} of {len(pairs)} runs are saved. "
+                        'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
+                        "above the sweep, which every worker needs to load it."
+                    ) from error
                 if error is not None:
                     failed += 1
                     _write_error(store / f"{key}.error.txt", missing[key], error)
