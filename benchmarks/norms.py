@@ -29,6 +29,7 @@ README = HERE.parent / "README.md"
 MARKERS = "<!-- benchmark -->", "<!-- /benchmark -->"
 
 TOKENS = ((2048, 64), (2048, 768), (8192, 768), (2048, 4096))
+VECTORS = ((8192, 768),)
 IMAGES = ((32, 64, 56, 56), (8, 256, 14, 14))
 GROUPS = 32
 BUDGET, LEAST, MOST = 1.2, 15, 301  # seconds for each case, and rounds
@@ -59,7 +60,7 @@ def textbook_vjp(dy, x, axes, weight, bias, eps=1e-5, center=True):
 def contenders(name, shape):
     """For the forward and the vjp: {who: call}, on the same numbers."""
     rng = np.random.default_rng(0)
-    tokens, channels = len(shape) == 2, shape[1]
+    tokens, channels = name in ("layer_norm", "rms_norm"), shape[1]
     x, dy = rng.normal(2, 3, (2, *shape)).astype(np.float32)
     affine = rng.normal(1, 1, (2, channels)).astype(np.float32)
     before = ((channels,),) if tokens else (GROUPS,) if name == "group_norm" else (None, None)
@@ -83,8 +84,10 @@ def contenders(name, shape):
 
     grouped = name == "group_norm"
     x5, dy5 = (a.reshape(shape[0], GROUPS, -1, *shape[2:]) if grouped else a for a in (x, dy))
-    axes = {"batch_norm": (0, 2, 3), "instance_norm": (2, 3), "group_norm": (2, 3, 4)}.get(name, -1)
-    sizes = (1, GROUPS, -1, 1, 1) if grouped else (1, -1) if tokens else (1, -1, 1, 1)
+    axes = -1 if tokens else tuple(range(2, x5.ndim))
+    if name == "batch_norm":
+        axes = 0, *axes
+    sizes = (1, GROUPS, -1, 1, 1) if grouped else (1, -1, *(1 for _ in shape[2:]))
     weight, bias = (p.reshape(sizes) for p in affine)
     center = name != "rms_norm"
     return {
@@ -131,6 +134,7 @@ def peak_bytes(call):
 def measure():
     """Every norm at every shape."""
     cases = [(n, s) for s in TOKENS for n in ("layer_norm", "rms_norm")]
+    cases += [("batch_norm", s) for s in VECTORS]
     cases += [(n, s) for s in IMAGES for n in ("batch_norm", "instance_norm", "group_norm")]
     results = []
     for name, shape in cases:

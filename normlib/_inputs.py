@@ -100,6 +100,11 @@ def require_several(count, what, x):
         )
 
 
+def divides(num_groups, channels):
+    """Whether the channels can be cut into so many groups of the same size."""
+    return num_groups >= 1 and channels % num_groups == 0
+
+
 def require_groups(num_groups, x):
     """A positive number of groups that divides the number of channels."""
     if not isinstance(num_groups, (int, np.integer)):
@@ -107,8 +112,8 @@ def require_groups(num_groups, x):
             f"num_groups must be an integer, got {type(num_groups).__name__}: try num_groups=1."
         )
     channels = x.shape[1]
-    if num_groups < 1 or channels % num_groups:
-        divisors = [g for g in range(1, channels + 1) if channels % g == 0]
+    if not divides(num_groups, channels):
+        divisors = [g for g in range(1, channels + 1) if divides(g, channels)]
         nearest = min(divisors, key=lambda g: abs(g - num_groups), default=1)
         raise ValueError(
             f"num_groups must divide the number of channels, got {num_groups} groups for "

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 384 * 1024
+RUN = 6144  # numbers that one inner loop of NumPy passes over, where rows can be joined
 
 
 class Statistics(NamedTuple):
@@ -59,19 +60,20 @@ def forward(x, y, free, weight, bias, eps, center, known):
     """Write the normalized x to y and return the statistics."""
     dtype = compute_dtype(x.dtype)
     statistics = known or _no_statistics(x.shape[:free], dtype, center)
+    factor, summand = joined(weight, x), joined(bias, x)
     with np.errstate(all="ignore"):  # nan and inf pass through in silence, as in PyTorch
         for block, shape in _blocks(x, free, weight, bias):
-            z = _space(y, block, shape, dtype)
+            z = space(y, block, shape, dtype)
             source = _load(x, block, z)
             if known is None:
                 source = _measure(source, z, block, statistics)
             elif center:
                 source = _centered(source, z, block, statistics)
             rstd = 1 / np.sqrt(statistics.var[block] + dtype.type(eps))
-            _scale(source, rstd, weight, block, z)
+            _scale(source, rstd, factor, block, z)
             if bias is not None:
-                z += _piece(bias, block)
-            _store(y, block, z)
+                by_features(np.add, z, summand, block)
+            store(y, block, z)
             del z, source  # before the next block takes as much
     return statistics
 
@@ -87,17 +89,19 @@ def backward(dy, x, dx, free, weight, bias, eps, statistics, fixed):
     dweight = None if weight is None else np.zeros(weight.shape, total)
     dbias = None if bias is None else np.zeros(bias.shape, total)
     count = math.prod(x.shape[free:])
+    factor = joined(weight, x)
     with np.errstate(all="ignore"):
         for block, shape in _blocks(x, free, weight, bias):
-            z, t = np.empty(shape, dtype), _space(dx, block, shape, dtype)
+            z, t = np.empty(shape, dtype), space(dx, block, shape, dtype)
             g, source = _load(dy, block, t), _load(x, block, z)
             if statistics.mean is not None:
                 source = _centered(source, z, block, statistics)
             rstd = 1 / np.sqrt(statistics.var[block] + dtype.type(eps))
             if shape[-1] == 1:
-                along, plain = g * source, g
+                # In the place of dx, unless a copy of dy is there.
+                along, plain = np.multiply(g, source, out=None if g is t else t), g
             else:
-                along, plain = _dot(g, source), _dot(g)
+                along, plain = dot(g, source), dot(g)
             if weight is not None:
                 _add_over_samples(dweight, block, along, rstd)
             if bias is not None:
@@ -106,14 +110,14 @@ def backward(dy, x, dx, free, weight, bias, eps, statistics, fixed):
                 # dx = scale·g − rstd·mean(w g) − rstd·x̂·mean(w g x̂): the last two, in this order,
                 # because rstd³ alone can overflow.
                 w = None if weight is None else _piece(weight, block).swapaxes(-1, -2)
-                along = _dot(along.swapaxes(-1, -2), w) * rstd / dtype.type(count)
-                z = np.multiply(source, along * rstd * rstd, out=z)
+                along = dot(along.swapaxes(-1, -2), w) * rstd / dtype.type(count)
+                by_rows(np.multiply, source, along * rstd * rstd, z)
                 if statistics.mean is not None:
-                    z += _dot(plain.swapaxes(-1, -2), w) * rstd / dtype.type(count)
-            _scale(g, rstd, weight, block, t)
+                    z += dot(plain.swapaxes(-1, -2), w) * rstd / dtype.type(count)
+            _scale(g, rstd, factor, block, t)
             if not fixed:
                 t -= z
-            _store(dx, block, t)
+            store(dx, block, t)
             del g, source, z, t, along, plain
     return dweight, dbias
 
@@ -130,30 +134,30 @@ def _measure(source, z, block, statistics):
     rows = (*source.shape[:-2], 1, -1)
     count = source.dtype.type(source.shape[-2] * source.shape[-1])
     if mean is None:
-        var[block] = _dot(source.reshape(rows), source.reshape(rows)) / count
+        var[block] = dot(source.reshape(rows), source.reshape(rows)) / count
         return source
-    mean[block] = m = _dot(source.reshape(rows)) / count
-    np.subtract(source, m, out=z)
+    mean[block] = m = dot(source.reshape(rows)) / count
+    by_rows(np.subtract, source, m, z)
     flat = z.reshape(rows)
-    v = _dot(flat, flat) / count
+    v = dot(flat, flat) / count
     # Rounding the mean matters only where it is large beside the spread.
     coarse = abs(m) ** 2 > 16 * abs(v)
     if coarse.any():
-        rest[block] = left = np.where(coarse, _dot(flat) / count, 0)
+        rest[block] = left = np.where(coarse, dot(flat) / count, 0)
         z -= left
-        v = _dot(flat, flat) / count
+        v = dot(flat, flat) / count
     var[block] = v
     return z
 
 
 def _centered(source, z, block, statistics):
-    np.subtract(source, statistics.mean[block], out=z)
+    by_rows(np.subtract, source, statistics.mean[block], z)
     if statistics.rest[block].any():
         z -= statistics.rest[block]
     return z
 
 
-def _dot(a, b=None):
+def dot(a, b=None):
     """Sum a * b over the last axis; b defaults to ones. Never conjugated, for the complex step.
 
     One dot product for each row, so that no row depends on its neighbors in the block.
@@ -197,14 +201,14 @@ def _load(x, block, scratch):
     return scratch
 
 
-def _space(y, block, shape, dtype):
+def space(y, block, shape, dtype):
     """Where a block of y is computed: in y itself, unless the layout or the dtype is another."""
     piece = y[block]
     fits = piece.flags.c_contiguous and piece.dtype == dtype
     return piece.reshape(shape) if fits else np.empty(shape, dtype)
 
 
-def _store(y, block, z):
+def store(y, block, z):
     """Copy a block that was computed apart to its place."""
     if not np.may_share_memory(y, z):
         y[block] = z.reshape(y[block].shape)
@@ -213,12 +217,47 @@ def _store(y, block, z):
 def _scale(source, rstd, weight, block, out):
     """Multiply by rstd and weight: beforehand by each other, if their product is small."""
     if weight is None:
-        np.multiply(source, rstd, out=out)
+        by_rows(np.multiply, source, rstd, out)
     elif out.shape[-1] == 1:
-        np.multiply(source, rstd, out=out)
-        out *= _piece(weight, block)
+        by_rows(np.multiply, source, rstd, out)
+        by_features(np.multiply, out, weight, block)
     else:
-        np.multiply(source, rstd * _piece(weight, block), out=out)
+        by_rows(np.multiply, source, rstd * _piece(weight, block), out)
+
+
+def by_rows(operation, source, values, out):
+    """Write operation(source, values) to out, with one of the values for each row.
+
+    NumPy is slow with a row, a number and a third array. Two passes are faster than that one.
+    """
+    if source is out:
+        operation(out, values, out=out)
+    else:
+        out[...] = values
+        operation(source, out, out=out)
+
+
+def by_features(operation, z, parameter, block):
+    """Change z to operation(z, parameter), for a parameter that may be `joined`."""
+    if parameter.ndim > 1:
+        operation(z, _piece(parameter, block), out=z)
+        return
+    flat, run = z.reshape(-1), parameter.size
+    runs = flat[: flat.size // run * run].reshape(-1, run)
+    operation(runs, parameter, out=runs)
+    rest = flat[runs.size :]
+    operation(rest, parameter[: rest.size], out=rest)
+
+
+def joined(parameter, x):
+    """A parameter of shape (1, groups, A, 1), repeated for RUN numbers where x has short rows.
+
+    NumPy starts its inner loop anew for every row, which takes as long as hundreds of numbers.
+    """
+    row = 0 if parameter is None or x.size == 0 else parameter.size
+    if not 0 < row <= RUN // 4 or x.size // len(x) != row:
+        return parameter
+    return np.tile(parameter.reshape(-1), RUN // row)
 
 
 def _piece(parameter, block):

@@ -7,6 +7,7 @@ state of the ``torch.nn`` module of the same name, so the two exchange their sta
 import numpy as np
 
 from normlib import functional
+from normlib._inputs import divides
 
 
 class _Layer:
@@ -174,7 +175,7 @@ class GroupNorm(_Layer):
 
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, dtype=np.float64):
         super().__init__()
-        if num_groups < 1 or num_channels % num_groups:
+        if not divides(num_groups, num_channels):
             raise ValueError(
                 f"num_groups must divide num_channels, got {num_groups} and {num_channels}: "
                 "each group has equally many channels."

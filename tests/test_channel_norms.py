@@ -20,7 +20,7 @@ def problems(draw, spatial=0):
     tail = draw(st.lists(st.integers(1, 4), min_size=spatial, max_size=3))
     if spatial and np.prod(tail) == 1:
         tail[0] = 2
-    shape = (draw(st.integers(2, 5)), draw(st.sampled_from([1, 2, 4, 6])), *tail)
+    shape = (draw(st.integers(2, 5)), draw(st.sampled_from([1, 2, 4, 6, 8])), *tail)
     dtype = draw(st.sampled_from([np.float64, np.float32]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.normal(draw(st.sampled_from([0.0, 2.0, 30.0])), 3, shape).astype(dtype)
@@ -198,7 +198,10 @@ def test_a_large_offset_costs_no_more_accuracy_than_in_torch(name, shape):
         assert np.abs(ours - true).max() <= np.abs(np.asarray(other) - true).max()
 
 
-@pytest.mark.parametrize("shape", [(300, 6, 40, 10), (1, 300, 400, 5), (2, 6, 150000), (40000, 6)])
+@pytest.mark.parametrize(
+    "shape",
+    [(300, 6, 40, 10), (60, 12, 40, 10), (1, 300, 400, 5), (2, 6, 150000), (40000, 6), (900, 96)],
+)
 @pytest.mark.parametrize("name", NORMS)
 def test_blocks_do_not_show(name, shape):
     """Arrays of many blocks, cut along either axis, give what the plain formula gives."""
@@ -258,6 +261,14 @@ def test_awkward_arrays_are_accepted_and_left_alone(name):
         np.testing.assert_array_equal(x, before)
 
 
+def test_the_order_in_memory_does_not_matter_to_batch_norm_of_vectors():
+    x, dy = np.random.default_rng(15).normal(2, 3, (2, 50, 6))
+    y, vjp = call("batch_norm", x, vjp=True)
+    other_y, other_vjp = call("batch_norm", np.asfortranarray(x), vjp=True)
+    np.testing.assert_allclose(other_y, y, atol=1e-12)
+    np.testing.assert_allclose(other_vjp(np.asfortranarray(dy))[0], vjp(dy)[0], atol=1e-12)
+
+
 def test_empty_batches_leave_the_buffers_alone():
     for shape in ((0, 4, 3), (2, 4, 0)):
         mean, var = np.zeros(4), np.full(4, 5.0)
@@ -281,6 +292,23 @@ def test_nan_stays_in_its_set():
     assert np.argwhere(np.isnan(y).any((0, 2))).tolist() == [[2]]
     assert np.argwhere(np.isnan(nf.instance_norm(x)).any(2)).tolist() == [[1, 2]]
     assert np.argwhere(np.isnan(nf.group_norm(x, 2)).any(2)).tolist() == [[1, 2], [1, 3]]
+
+
+@pytest.mark.parametrize("shape", [(90000, 2), (40, 2, 3000), (30, 10, 20)])
+def test_batch_norm_follows_torch_where_blocks_differ_or_hold_infinity(shape):
+    """The mean drifts from block to block, and one number of the first channel is infinite."""
+    x = np.random.default_rng(14).normal(size=shape).astype(np.float32)
+    x += np.linspace(0, 50, len(x), dtype=np.float32).reshape(-1, *(1 for _ in shape[1:]))
+    x[0, 0, ...] = np.inf
+    mean, var = np.zeros((2, shape[1]), np.float32)
+    y = nf.batch_norm(x, mean, var, training=True, momentum=1.0)
+    buffers = torch.zeros(2, shape[1])
+    theirs = torch.nn.functional.batch_norm(torch.tensor(x), *buffers, training=True, momentum=1.0)
+    np.testing.assert_allclose(y, theirs, atol=2e-5)
+    np.testing.assert_array_equal((mean[0], var[0]), buffers.numpy()[:, 0])
+    axes = (0, *range(2, x.ndim))  # PyTorch's own sums are not exact enough to compare with
+    np.testing.assert_allclose(mean[1:], wide(x[:, 1:]).mean(axes), rtol=1e-6)
+    np.testing.assert_allclose(var[1:], wide(x[:, 1:]).var(axes, ddof=1), rtol=1e-6)
 
 
 X, READ_ONLY = np.ones((2, 4, 3)), np.broadcast_to(1.0, 4)
