@@ -2,10 +2,12 @@
 # make test-all   also run the exported notebooks       make lab       open your notebooks in JupyterLab
 # make shots      screenshots of every page             make lint      style of the code
 # make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
+# make results    train again what normlib/results holds (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
 PYTHON ?= python3
 PY := .venv/bin/python
+STUDIES := initialization warmup placement_lr init_width residual_growth norm_type covariate_shift
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 
 book: .venv/ready
@@ -28,6 +30,10 @@ notebooks: book
 	@for file in _build/html/notebooks/*.ipynb; do \
 	  test -e my-notebooks/$$(basename $$file) || cp $$file my-notebooks/; done
 	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
+
+results: .venv/ready
+	for study in $(STUDIES); do $(PY) experiments/$$study.py || exit 1; done
+	$(PY) experiments/figure_data.py
 
 shots: book browser
 	$(PY) tests/shots.py
@@ -53,4 +59,4 @@ browser: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
 
-.PHONY: book test test-all lab notebooks shots lint clean browser
+.PHONY: book test test-all lab notebooks results shots lint clean browser

@@ -9,23 +9,33 @@ from pathlib import Path
 import pytest
 
 import normlib
+from normlib import gpt
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "normlib").rglob("*.py"))
 
 # Each package or module of normlib, and the ones that it may import.
-GROUND = {"_inputs": set(), "_kernels": set(), "_probes": set(), "gradcheck": set()}
+GROUND = {name: set() for name in ("_inputs", "_kernels", "_probes", "gradcheck", "results")}
 MAY_IMPORT = GROUND | {
     "_channels": {"_inputs", "_kernels"},
     "_channel_norms": {"_channels"},
     "functional": {"_channel_norms", "_inputs", "_kernels"},
     "agree": {"functional", "_probes"},
     "checker": {"functional", "gradcheck", "_probes"},
-    "layers": {"functional"},
+    "layers": {"functional", "_inputs"},
+    "gpt": {"results"},
     "plots": set(),
-    "__init__": {"agree", "checker", "functional", "gradcheck", "layers"},
+    "widgets": {"plots", "results"},
+    "__init__": {"agree", "checker", "functional", "gradcheck", "layers", "results"},
 }
-LIBRARIES = {"plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"}}
+# Inside normlib.gpt, a module imports only modules that stand before it.
+GPT = ["_configs", "_weights", "norms", "model", "data", "probes", "provenance", "train_config"]
+GPT += ["training", "progress", "sweeps", "__main__", "__init__"]
+LIBRARIES = {
+    "gpt": {"numpy", "torch"},
+    "plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"},
+    "widgets": {"numpy", "traitlets", "anywidget", "matplotlib"},
+}
 LONGEST = 350
 LONGER = {
     "tests/test_nbexport.py": "a single fixture page, and what a notebook makes of each part of it"
@@ -58,6 +68,17 @@ def test_a_module_imports_only_what_stands_below_it(path):
     assert inside - {own} <= MAY_IMPORT[own]
 
 
+def test_the_modules_of_gpt_stand_on_each_other_in_order():
+    assert {path.stem for path in (ROOT / "normlib" / "gpt").glob("*.py")} == set(GPT)
+    for position, name in enumerate(GPT):
+        needed = {
+            m.split(".")[2]
+            for m in imports(ROOT / "normlib" / "gpt" / f"{name}.py")
+            if m.startswith("normlib.gpt.")
+        }
+        assert needed <= set(GPT[:position])
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_needs_only_numpy(path):
     outside = {m.split(".")[0] for m in imports(path, everywhere=False)}
@@ -82,7 +103,14 @@ def test_every_public_name_is_documented_on_the_page_of_the_library():
     assert set(re.findall(r"auto(?:function|class):: (\w+)", page)) >= set(normlib.__all__)
 
 
-FILES = [p for d in ("normlib", "book/_ext", "tests") for p in sorted((ROOT / d).rglob("*.py"))]
+def test_every_public_name_of_gpt_is_documented_on_its_page():
+    page = (ROOT / "book" / "gpt.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"auto(?:function|class|exception):: (\w+)", page))
+    assert documented >= set(gpt.__all__)
+
+
+FOLDERS = ("normlib", "book/_ext", "benchmarks", "experiments", "tests")
+FILES = [p for d in FOLDERS for p in sorted((ROOT / d).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

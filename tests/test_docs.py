@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import normlib as nl
+import normlib.gpt
+import normlib.results
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "normlib").rglob("*.py"))
@@ -24,10 +26,17 @@ def test_the_examples_of_a_module_are_true(name):
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("name", nl.__all__)
-def test_a_public_docstring_says_all_that_a_user_needs(name):
-    member = getattr(nl, name)
+PUBLIC = [(owner, name) for owner in (nl, nl.gpt, nl.results) for name in owner.__all__]
+PLAIN = ("Grid", "Step", "SweepError", "Run", "Table")  # returned or raised; nobody makes one
+
+
+@pytest.mark.parametrize(("owner", "name"), PUBLIC, ids=lambda v: getattr(v, "__name__", v))
+def test_a_public_docstring_says_all_that_a_user_needs(owner, name):
+    member = getattr(owner, name)
     text = inspect.getdoc(member)
+    if name in PLAIN:
+        assert len(text) > 40
+        return
     assert ">>>" in text
     for parameter in inspect.signature(member).parameters:
         assert re.search(rf"^\**[\w, *]*\b{parameter}\b[\w, *]*( : |$)", text, re.M), parameter

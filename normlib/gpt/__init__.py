@@ -5,7 +5,8 @@ from normlib.gpt.model import GPT, Block, GPTConfig
 from normlib.gpt.norms import DynamicTanh, make_norm
 from normlib.gpt.progress import progress_line, sweep_line
 from normlib.gpt.sweeps import Grid, SweepError, grid, sweep
-from normlib.gpt.training import Step, TrainConfig, Trainer, learning_rate, train
+from normlib.gpt.train_config import TrainConfig, learning_rate
+from normlib.gpt.training import Step, Trainer, train
 
 __all__ = [
     "GPT",

@@ -10,7 +10,7 @@ from normlib.gpt.model import GPTConfig
 from normlib.gpt.probes import PROBES
 from normlib.gpt.progress import sweep_line
 from normlib.gpt.sweeps import SweepError, grid, sweep
-from normlib.gpt.training import TrainConfig
+from normlib.gpt.train_config import TrainConfig
 from normlib.results import Runs
 
 EXAMPLE = """example, 2 × 2 × 3 runs, which go on from where they were if you stop them:
@@ -95,7 +95,7 @@ def _values(field):
         if optional and word == "none":
             return None
         if bool in kinds:
-            return {"true": True, "false": False}[word]
+            return bool(("false", "true").index(word))
         return kinds[0](word)
 
     read.__name__ = kinds[0].__name__  # what argparse calls it where a word does not fit

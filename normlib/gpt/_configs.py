@@ -11,8 +11,16 @@ def require_choice(config, name, literal):
     if value in choices:
         return
     near = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f" did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{hint}")
+
+
+def require_flags(config, names):
+    """Fields are True or False, and not words for them."""
+    for name in names.split():
+        value = getattr(config, name)
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
 def require_numbers(config, names, at_least, whole=False):

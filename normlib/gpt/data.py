@@ -70,7 +70,7 @@ class Text:
                 f"{unknown[0]!r} does not occur in the text {self.name!r}: "
                 f"use only these characters: {self.chars!r}."
             )
-        return torch.tensor([number[char] for char in string])
+        return torch.tensor([number[char] for char in string], dtype=torch.long)
 
     def decode(self, ids):
         """Turn numbers (T,) back into characters."""

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from normlib.gpt._configs import require_choice, require_numbers
+from normlib.gpt._configs import require_choice, require_flags, require_numbers
+from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
 
 Placement = Literal["post", "pre", "peri", "reordered", "deepnorm", "none"]
@@ -59,7 +60,8 @@ class GPTConfig:
     init : {"xavier", "gpt2"}, default: "xavier"
         ``xavier``: weights N(0, 2 / (fan_in + fan_out)), token embeddings N(0, 1), positions
         N(0, ¼), and a head of its own. ``gpt2``: everything N(0, 0.02²), the weights that write
-        into the stream smaller by √(2 n_layer), and the token embedding as head.
+        into the stream smaller by √(2 n_layer) (not under deepnorm, which has its β), and the
+        token embedding as head.
     tie_head : bool, optional
         Whether the head is the token embedding. None: as `init` has it.
     embd_std : float, optional
@@ -100,6 +102,9 @@ class GPTConfig:
     def __post_init__(self):
         require_numbers(self, "vocab_size n_layer n_head n_embd block_size", at_least=1, whole=True)
         require_numbers(self, "norm_eps dropout residual_gain", at_least=0)
+        require_flags(self, "qk_norm bias" if self.tie_head is None else "qk_norm bias tie_head")
+        if self.embd_std is not None:
+            require_numbers(self, "embd_std", at_least=0)
         require_choice(self, "placement", Placement)
         require_choice(self, "norm", Norm)
         require_choice(self, "activation", Activation)
@@ -176,6 +181,13 @@ class Block(nn.Module):
     ----------
     config : GPTConfig
         `config.placement` decides where the norms stand; the table there is the code here.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import Block, GPTConfig
+    >>> Block(GPTConfig(vocab_size=10, placement="post"))(torch.ones(2, 8, 64)).shape
+    torch.Size([2, 8, 64])
     """
 
     def __init__(self, config):
@@ -244,7 +256,7 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.wte.weight
-        self._start(torch.Generator().manual_seed(seed))
+        draw_weights(self, torch.Generator().manual_seed(seed))
 
     def forward(self, idx, targets=None):
         """Return the logits (B, T, V) and the mean cross-entropy, in nats, or None.
@@ -293,56 +305,30 @@ class GPT(nn.Module):
         torch.Tensor
             (B, T + max_new_tokens)
         """
-        if temperature <= 0:
+        if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}: try 0.8.")
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k must be at least 1, got {top_k}: use None for no limit.")
+        if idx.shape[1] == 0:
+            raise ValueError("idx must hold at least one token to continue, got none.")
         was_training = self.training
         self.eval()
-        for _ in range(max_new_tokens):
-            logits = self(idx[:, -self.config.block_size :])[0][:, -1] / temperature  # (B, V)
-            if top_k is not None:
-                least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
-                logits = logits.masked_fill(logits < least, -math.inf)
-            new = torch.multinomial(logits.softmax(-1), 1, generator=generator)
-            idx = torch.cat((idx, new), dim=1)
-        self.train(was_training)
+        try:
+            for _ in range(max_new_tokens):
+                logits = self(idx[:, -self.config.block_size :])[0][:, -1]  # (B, V)
+                logits = (logits - logits.amax(-1, keepdim=True)) / temperature
+                if top_k is not None:
+                    least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
+                    logits = logits.masked_fill(logits < least, -math.inf)
+                new = torch.multinomial(logits.softmax(-1), 1, generator=generator)
+                idx = torch.cat((idx, new), dim=1)
+        finally:
+            self.train(was_training)
         return idx
 
     def num_parameters(self):
         """Learned numbers, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
-
-    @torch.no_grad()
-    def _start(self, generator):
-        """Draw all weights from one generator, in the order of the modules."""
-        config, layers = self.config, self.config.n_layer
-        xavier, deepnorm = config.init == "xavier", config.placement == "deepnorm"
-        embd = (1.0 if xavier else 0.02) if config.embd_std is None else config.embd_std
-        into_stream = config.residual_gain
-        if not xavier and not deepnorm:
-            into_stream /= math.sqrt(2 * layers)
-        beta = (8 * layers) ** -0.25 if deepnorm else 1.0
-
-        def draw(weight, gain=1.0):
-            fan_out, fan_in = weight.shape
-            std = math.sqrt(2 / (fan_in + fan_out)) if xavier else 0.02
-            weight.copy_(torch.randn(weight.shape, generator=generator) * std * gain)
-
-        self.wte.weight.copy_(torch.randn(self.wte.weight.shape, generator=generator) * embd)
-        positions = torch.randn(self.wpe.weight.shape, generator=generator)
-        self.wpe.weight.copy_(positions * embd * (0.5 if xavier else 1.0))
-        for block in self.blocks:
-            q, k, v = block.attn.qkv.weight.chunk(3)  # three square matrices, each Xavier
-            draw(q)
-            draw(k)
-            draw(v, beta)
-            draw(block.attn.proj.weight, beta * into_stream)
-            draw(block.mlp.fc.weight, beta)
-            draw(block.mlp.proj.weight, beta * into_stream)
-        for name, parameter in self.blocks.named_parameters():
-            if name.endswith(("qkv.bias", "proj.bias", "fc.bias")):
-                parameter.zero_()
-        if not config.tied:
-            draw(self.head.weight)
 
 
 def _norm(config, dim=None):

@@ -1,4 +1,7 @@
-"""What goes on inside a model: measured on one batch, layer by layer."""
+"""What goes on inside a model: measured on one batch, layer by layer.
+
+Put the model in eval mode first if it has dropout.
+"""
 
 import contextlib
 
@@ -71,7 +74,8 @@ def activation_histogram(model, idx, targets):
     rows = []
     for x in _stream(model, idx):
         x = x.float().flatten().cpu()
-        scaled = (x / x.std()).clamp(BINS[0], BINS[-1])  # what lies beyond goes to the last bin
+        scaled = x / x.std().clamp_min(1e-30)
+        scaled = scaled.clamp(BINS[0], BINS[-1])  # what lies beyond goes to the last bin
         rows.append((torch.histogram(scaled, BINS).hist / x.numel()).tolist())
     return rows
 

@@ -57,7 +57,13 @@ def progress_line():
 
 
 def sweep_line():
-    """Make a `progress` for `sweep`: runs done, how many diverged, time left."""
+    """Make a `progress` for `sweep`: runs done, how many diverged, time left.
+
+    Examples
+    --------
+    >>> from normlib.gpt import sweep_line
+    >>> progress = sweep_line()  # for sweep(…, progress=progress)
+    """
     line, diverged, before = Line(), 0, None
 
     def progress(done, total, run):

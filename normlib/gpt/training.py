@@ -1,97 +1,25 @@
 """Training as a pure function: two configurations and a text in, a Run out."""
 
 import math
+import threading
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from dataclasses import asdict
+from typing import NamedTuple
 
 import torch
 
-from normlib.gpt._configs import require_choice, require_numbers
 from normlib.gpt.data import draw_batch, load_text
 from normlib.gpt.model import GPT
 from normlib.gpt.probes import PROBES
 from normlib.gpt.provenance import provenance
+from normlib.gpt.train_config import learning_rate
 from normlib.results import Run
 
 # Seeds of the data, apart from those of the weights; the probes see the same batch in every run.
 DATA, PROBE, DROPOUT = 5000, 11, 100_003
 EVAL_BATCH = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    r"""How a model is trained.
-
-    Parameters
-    ----------
-    steps : int, default: 200
-        Updates of the weights. With 0 the model is only probed and evaluated.
-    lr : float, default: 3e-3
-        Learning rate after the warm-up.
-    warmup : int, default: 0
-        Steps in which the rate rises linearly to `lr`.
-    decay : {"none", "cosine"}, default: "none"
-        After the warm-up: stay, or fall along a cosine to a tenth of `lr` at the last step.
-    clip : float, optional
-        Largest norm of the gradient of all weights together; a larger one is scaled down.
-    optimizer : {"adam", "adamw"}, default: "adam"
-        With adamw, `weight_decay` acts on the matrices and embeddings, not on biases and norms.
-    betas, weight_decay : (float, float), float, default: (0.9, 0.95), 0.0
-        Of the optimizer.
-    batch_size : int, default: 16
-        Windows of text in a step.
-    seed : int, default: 0
-        Decides the initial weights and the order of the data.
-    log_every : int, default: 1
-        The curves have every so many-th step.
-    eval_windows : int, default: 512
-        Windows of the validation text for `val_loss`, evenly spaced, the same for every run.
-    dtype : {"float32", "bfloat16"}, default: "float32"
-        Of the matrix products, by ``torch.autocast``; weights stay in float32.
-
-    Raises
-    ------
-    ValueError
-        For a value out of range.
-
-    Examples
-    --------
-    >>> from normlib.gpt import TrainConfig
-    >>> TrainConfig(lr=1e-3, warmup=100).seed
-    0
-    """
-
-    steps: int = 200
-    lr: float = 3e-3
-    warmup: int = 0
-    decay: Literal["none", "cosine"] = "none"
-    clip: float | None = None
-    optimizer: Literal["adam", "adamw"] = "adam"
-    betas: tuple = (0.9, 0.95)
-    weight_decay: float = 0.0
-    batch_size: int = 16
-    seed: int = 0
-    log_every: int = 1
-    eval_windows: int = 512
-    dtype: Literal["float32", "bfloat16"] = "float32"
-
-    def __post_init__(self):
-        require_numbers(self, "steps warmup seed", at_least=0, whole=True)
-        require_numbers(self, "batch_size log_every eval_windows", at_least=1, whole=True)
-        require_numbers(self, "lr weight_decay", at_least=0)
-        for name in ("decay", "optimizer", "dtype"):
-            require_choice(self, name, self.__annotations__[name])
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"clip must be positive, got {self.clip}: use None for no clipping.")
-        object.__setattr__(self, "betas", tuple(self.betas))  # JSON turns tuples into lists
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must be two numbers from 0 to below 1, got {self.betas}.")
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError(
-                'weight_decay needs optimizer="adamw": adam would mix it into the step.'
-            )
+CHANCE = threading.Lock()  # torch's global generator is one for all threads
 
 
 class Step(NamedTuple):
@@ -103,23 +31,6 @@ class Step(NamedTuple):
     grad_norm: float
     lr: float
     tokens: int
-
-
-def learning_rate(config, step):
-    """Learning rate of a step, counted from 0.
-
-    Examples
-    --------
-    >>> from normlib.gpt import TrainConfig, learning_rate
-    >>> [learning_rate(TrainConfig(lr=1.0, warmup=4), step) for step in range(6)]
-    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    """
-    if step < config.warmup:
-        return config.lr * (step + 1) / config.warmup
-    if config.decay == "none":
-        return config.lr
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
 class Trainer:
@@ -171,7 +82,9 @@ class Trainer:
         self.ids = {
             p: text.split(p, model_config.block_size).to(self.device) for p in ("train", "val")
         }
-        self.model = GPT(model_config, config.seed).to(self.device)
+        with _seeded(config.seed, self.device):  # torch draws weights first, which GPT replaces
+            self.model = GPT(model_config, config.seed).to(self.device)
+        self.parameters = list(self.model.parameters())  # finding them takes time at every step
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator().manual_seed(DATA + config.seed)
         self.step, self.diverged, self.seconds = 0, False, 0.0
@@ -236,7 +149,8 @@ class Trainer:
         lr = learning_rate(config, step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.model.train()
+        if not self.model.training:  # asking is cheaper than visiting every module
+            self.model.train()
         idx, targets = self._batch("train", self.generator)
         with self._dropout_of(step), self._precision():
             _, loss = self.model(idx, targets)
@@ -245,7 +159,7 @@ class Trainer:
         log = step % config.log_every == 0 or step == config.steps - 1
         if log or config.clip is not None:
             limit = math.inf if config.clip is None else config.clip
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         if log:
             loss, norm = loss.item(), norm.item()
             if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -343,7 +257,7 @@ def _optimizer(model, config):
 @contextmanager
 def _seeded(seed, device):
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with CHANCE, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
 

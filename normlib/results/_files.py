@@ -34,19 +34,22 @@ def unpack(document, names, path):
     complete = isinstance(document, dict) and {"schema", "common", "runs"} <= document.keys()
     if not complete or document["schema"] != SCHEMA:
         raise ValueError(f"{path} is not a file of runs of schema {SCHEMA}: was it saved by Runs?")
-    for run in document["runs"]:
+    common, runs = document["common"], document["runs"]
+    shared = isinstance(common, dict) and all(isinstance(common.get(p), dict) for p in SHARED)
+    if not shared or not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ValueError(f"{path}: its runs are not as Runs saves them, it was edited. Restore it.")
+    for run in runs:
         if run.keys() != names:
             odd = ", ".join(sorted(run.keys() ^ names))
             raise ValueError(f"{path}: a run lacks or has these fields in excess: {odd}.")
-        yield {**run, **{p: {**document["common"][p], **run[p]} for p in SHARED}}
+        yield {**run, **{p: {**common[p], **run[p]} for p in SHARED}}
 
 
 def read(path):
     """The content of a JSON file, or a ValueError that says what is wrong with the file."""
-    text = path.read_text(encoding="utf-8")
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path} is not complete JSON ({error}): it was cut off or edited. "
             "Restore it, or delete it and run its experiment again."

@@ -1,0 +1,131 @@
+"""Texts, their characters as numbers, and the windows drawn from them."""
+
+import hashlib
+import pickle
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normlib.gpt import Text, draw_batch, load_text
+
+HAMLET = Text("to be or not to be, that is the question", name="hamlet")
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_default_text_is_long_and_ascii():
+    text = load_text()
+    assert text.name == "pydoc_data.topics"
+    assert text.content.isascii()
+    assert len(text.content) > 400_000
+    assert text.vocab_size == len(set(text.content))
+    assert (load_text(), load_text().sha256) == (text, text.sha256)
+
+
+def test_another_text_is_taken_from_its_file(tmp_path):
+    path = tmp_path / "word.txt"
+    path.write_text("Größe\nßé", encoding="utf-8")
+    for given_path in (path, str(path)):
+        text = load_text(given_path)
+        assert (text.content, text.name) == ("Größe\nßé", "word.txt")
+    assert text.chars == "\nGerßéö"
+    assert text.vocab_size == 7
+    with pytest.raises(FileNotFoundError, match=r"none\.txt"):
+        load_text(tmp_path / "none.txt")
+
+
+def test_the_fingerprint_is_that_of_the_content():
+    assert HAMLET.sha256 == hashlib.sha256(HAMLET.content.encode()).hexdigest()
+    assert Text(HAMLET.content, name="other").sha256 == HAMLET.sha256
+    assert Text(HAMLET.content + "!").sha256 != HAMLET.sha256
+    assert Text("\ud800").sha256 != Text("\ud801").sha256  # alone, these have no UTF-8
+
+
+def test_a_pickle_holds_the_characters_only():
+    text = Text("abc" * 1000, name="abc")
+    pickled = pickle.dumps(text)
+    assert len(pickled) < len(text.content) + 200
+    back = pickle.loads(pickled)
+    assert back == text
+    assert torch.equal(back.ids, text.ids)
+
+
+def test_the_repr_does_not_hold_the_text():
+    assert repr(HAMLET) == "Text(name='hamlet')"
+
+
+@given(st.text(alphabet=HAMLET.chars))
+def test_decoding_undoes_encoding(string):
+    ids = HAMLET.encode(string)
+    assert (ids.dtype, ids.shape) == (torch.long, (len(string),))
+    assert HAMLET.decode(ids) == HAMLET.decode(ids.tolist()) == string
+
+
+@given(st.text(alphabet="a \n\0é漢😀\ud800", min_size=1))
+def test_every_text_decodes_to_itself(string):
+    text = Text(string)
+    assert text.decode(text.ids) == string
+    assert text.ids.unique().tolist() == list(range(text.vocab_size))
+
+
+def test_an_unknown_character_is_named():
+    with pytest.raises(ValueError, match=r"'X' does not occur in the text 'hamlet': .*' ,abe"):
+        HAMLET.encode("be X")
+
+
+def test_an_empty_text_is_refused():
+    with pytest.raises(ValueError, match="the text 'nothing' is empty"):
+        Text("", name="nothing")
+
+
+@pytest.mark.parametrize("length", [20, 39, 101])
+def test_nine_tenths_are_for_training_and_the_rest_for_validation(length):
+    text = Text("".join(chr(100 + i) for i in range(length)))
+    train, val = text.split("train", 1), text.split("val", 1)
+    assert torch.cat((train, val)).tolist() == list(range(length))
+    assert len(train) == length * 9 // 10
+
+
+def test_a_part_must_hold_one_block_and_the_character_after_it():
+    text = Text("ab" * 20, name="ab")  # 36 and 4
+    assert len(text.split("val", 3)) == 4
+    message = "the val part of the text 'ab' has 4 characters, too few for block_size=4: .*below 4"
+    with pytest.raises(ValueError, match=message):
+        text.split("val", 4)
+    with pytest.raises(ValueError, match="the train part .* has 36 characters"):
+        text.split("train", 36)
+
+
+def test_targets_are_one_character_later():
+    ids = torch.randint(50, (30,), generator=seeded())
+    idx, targets = draw_batch(ids, 7, 4, seeded(1))
+    assert idx.shape == targets.shape == (7, 4)
+    assert torch.equal(idx[:, 1:], targets[:, :-1])
+    windows = {tuple(w) for w in ids.unfold(0, 5, 1).tolist()}
+    assert {(*a, b[-1]) for a, b in zip(idx.tolist(), targets.tolist(), strict=True)} <= windows
+
+
+def test_the_generator_alone_decides_the_batch():
+    ids = torch.arange(1000)
+    torch.manual_seed(0)
+    first = draw_batch(ids, 8, 4, seeded(1))
+    torch.manual_seed(1)
+    for same, value in zip(draw_batch(ids, 8, 4, seeded(1)), first, strict=True):
+        assert torch.equal(same, value)
+    generator = seeded(1)
+    batches = [draw_batch(ids, 8, 4, generator)[0] for _ in range(2)]
+    assert torch.equal(batches[0], first[0])
+    assert not torch.equal(batches[1], first[0])
+    assert not torch.equal(draw_batch(ids, 8, 4, seeded(2))[0], first[0])
+
+
+def test_every_window_is_drawn_the_last_one_too():
+    idx, targets = draw_batch(torch.arange(9), 400, 4, seeded())
+    assert set(idx[:, 0].tolist()) == {0, 1, 2, 3, 4}
+    assert targets.max() == 8
+    idx, targets = draw_batch(torch.arange(5), 3, 4, seeded())  # there is only one
+    assert (idx[0].tolist(), targets[2].tolist()) == ([0, 1, 2, 3], [1, 2, 3, 4])
