@@ -1,0 +1,114 @@
+"""Three kinds of internal covariate shift, measured on stacks of networks.
+
+S is the number of networks in the stack, N of images, W of units, L of hidden layers. Parameters
+and gradients are lists of lists of tensors (S, …), one list per layer, its weight first. `gradient`
+is a function of parameters that returns losses (S,) and gradients, on a batch it keeps to.
+"""
+
+import torch
+
+PERCENTILES = (0.15, 0.5, 0.85)  # those of Ioffe and Szegedy's Fig. 1
+STRIDES = [0.005 * 80 ** (k / 5) for k in range(6)]  # 0.005 to 0.4, for every network and rate
+
+
+def drift(before, after):
+    r"""How far the distribution of each unit moves between two moments, per network: four (S,).
+
+    Parameters
+    ----------
+    before, after : tensor (S, N, W)
+        What the ReLUs of a layer see for the same N images.
+
+    Returns
+    -------
+    dict
+        ``drift_mean``: :math:`\sum_u |\mu'_u - \mu_u| / \sum_u \sigma_u`, over the units u of the
+        layer, so in standard deviations. ``drift_log_sd``: the mean over the units of
+        :math:`|\ln\sigma'_u - \ln\sigma_u|`, in nats; 0.1 is a tenth wider or narrower.
+        ``drift_percentiles``: as drift_mean, of the 15th, 50th and 85th percentile.
+        ``drift_values``: as drift_mean, of each single value: how far the representation of an
+        image moves, whether or not the distribution does.
+    """
+    sd, after_sd = (z.std(1, correction=0) for z in (before, after))
+
+    def in_sd(difference):
+        return difference.abs().flatten(1).mean(1) / sd.mean(1)
+
+    low, high = (
+        torch.quantile(z, z.new_tensor(PERCENTILES), dim=1).transpose(0, 1) for z in (before, after)
+    )
+    # A unit that is constant before and after has not moved: 1e-6 stands in for its sd.
+    ratio = ((after_sd + 1e-6) / (sd + 1e-6)).log()
+    return {
+        "drift_mean": in_sd(after.mean(1) - before.mean(1)),
+        "drift_log_sd": ratio.abs().mean(1),
+        "drift_percentiles": in_sd(high - low),
+        "drift_values": in_sd(after - before),
+    }
+
+
+def moved(layers, grads, stride, upto=None):
+    """The parameters after a step against the gradient; only the first `upto` layers take it."""
+    new = [
+        [p - stride * g for p, g in zip(layer, own, strict=True)]
+        for layer, own in zip(layers[:upto], grads[:upto], strict=True)
+    ]
+    return new + layers[len(new) :]
+
+
+def gradient_shift(layers, grads, gradient, lr):
+    r"""Internal covariate shift as in Santurkar et al.'s Definition 2.1, relative to the gradient.
+
+    For each hidden layer i: G is the gradient of the batch's loss in the weights of layer i, G′
+    the same after the layers before i alone took their step of rate lr, on the same batch with
+    the same noise. 0 and cosine 1 if the step of the layers below means nothing to layer i, as
+    for the first layer.
+
+    Returns
+    -------
+    dict
+        ``gradient_shift``: ‖G − G′‖ / ‖G‖, without unit, and ``gradient_cosine``: the cosine of
+        the angle between G and G′; both (S, L).
+    """
+    shifts, cosines = [], []
+    for i in range(len(layers) - 1):
+        there = gradient(moved(layers, grads, lr, upto=i))[1] if i else grads
+        g, g2 = (full[i][0].flatten(1) for full in (grads, there))
+        shifts.append((g - g2).norm(dim=1) / g.norm(dim=1))
+        cosines.append(torch.cosine_similarity(g, g2, eps=0.0))
+    return {"gradient_shift": torch.stack(shifts, 1), "gradient_cosine": torch.stack(cosines, 1)}
+
+
+def along_the_gradient(layers, grads, gradient):
+    r"""How the landscape looks along the gradient g (Santurkar et al., Fig. 4), per network: (S,).
+
+    The network stands at θ and looks at θ − ηg for six η from 0.005 to 0.4, the same for all
+    networks and learning rates, on the same batch with the same noise.
+
+    Returns
+    -------
+    dict
+        ``loss_range``: largest minus smallest loss there, in nats.
+        ``gradient_range``: the largest ‖∇L(θ − ηg) − g‖, in nats per unit of the parameters;
+        the paper's gradient predictiveness, small where g says what comes.
+        ``smoothness``: the largest ‖∇L(θ − ηg) − g‖ / ‖ηg‖, in nats per unit squared, the
+        effective β; small is smooth.
+    """
+    loss, change = [], []
+    for stride in STRIDES:
+        loss_there, there = gradient(moved(layers, grads, stride))
+        loss.append(loss_there)
+        change.append(length(moved(there, grads, 1)))  # their difference
+    loss, change = torch.stack(loss), torch.stack(change)
+    distance = torch.tensor(STRIDES)[:, None] * length(grads)
+    return {
+        "loss_range": loss.amax(0) - loss.amin(0),
+        "gradient_range": change.amax(0),
+        "smoothness": (change / distance).amax(0),
+    }
+
+
+def length(grads):
+    """Euclidean norm of all parameters of each network together, (S,)."""
+    squares = [g.square().flatten(1).sum(1) for layer in grads for g in layer]
+    return torch.stack(squares).sum(0).sqrt()
