@@ -1,0 +1,263 @@
+"""The command line, and the line of progress that it writes."""
+
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+
+from normlib.gpt import Step, progress, progress_line, sweep_line
+from normlib.gpt import __main__ as cli
+from normlib.gpt.model import Placement
+from normlib.gpt.probes import PROBES
+from normlib.gpt.progress import Line, _time
+from normlib.results import Runs
+
+SMALL = ["--n-layer=1", "--n-head=1", "--n-embd=8", "--block-size=4", "--steps=2"]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """The arguments of a small sweep, of a text of 3 characters and in the folder `runs`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NORMLIB_QUIET", "1")
+    (tmp_path / "abc.txt").write_text("abc" * 40, encoding="utf-8")
+    return ["sweep", "abc", "--text", "abc.txt", *SMALL]
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch):
+    """As if in a plain process, whatever other tests have imported."""
+    monkeypatch.delenv("NORMLIB_QUIET", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+
+
+def test_a_sweep_trains_shows_and_goes_on(command, capsys, tmp_path, monkeypatch):
+    command += ["--placement", "post", "pre", "--seed", "0", "1", "--clip", "none", "1"]
+    command += ["--qk-norm", "true", "--probes", "grad_norm", "--columns", "clip"]
+    monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
+    assert cli.main(command) == 0
+    first = capsys.readouterr()
+    assert first.err == ""
+    assert first.out.splitlines()[:3] == [
+        "8 runs, kept in runs/abc/",
+        "<8 runs, 0 diverged> in runs/abc.json",
+        "val_loss, mean ± sd (n), over seed",
+    ]
+    assert first.out.splitlines()[3].split() == ["placement", "\\", "clip", "None", "1.0"]
+    runs = Runs.load(tmp_path / "runs" / "abc.json")
+    assert [(r["placement"], r["clip"], r["seed"]) for r in runs] == [
+        (p, c, s) for p in ("post", "pre") for c in (None, 1.0) for s in (0, 1)
+    ]
+    one = runs[0]
+    assert (one["vocab_size"], one["n_embd"], one["qk_norm"]) == (3, 8, True)
+    assert (one.training["steps"], [*one.probes]) == (2, ["grad_norm"])
+    assert one.provenance["corpus"]["name"] == "abc.txt"
+    monkeypatch.setattr("normlib.gpt.sweeps._run", None)  # nothing is run again
+    assert cli.main(command) == 0
+    assert capsys.readouterr() == first
+    assert cli.main(["table", "runs/abc.json", "--rows", "seed", "--value", "n_embd"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "n_embd, mean ± sd (n), over placement, clip",
+        "seed \\ lr  0.003",
+        "0          8 ± 0 (4)",
+        "1          8 ± 0 (4)",
+    ]
+
+
+def in_threads(sweep):
+    """The sweep of the command line without its processes, which take seconds to start."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def threaded(*args, **options):
+        with ThreadPoolExecutor(1) as executor:
+            return sweep(*args, executor=executor, **options)
+
+    return threaded
+
+
+def test_the_text_and_the_vocabulary_are_given_to_the_sweep(command, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        cli, "sweep", lambda *args, **options: calls.append((args, options)) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        cli.main([*command, "--folder", "kept", "--tie-head", "none", "false", "--lr", "1e-4"])
+    ((name, pairs, text, probes), options) = calls[0]
+    assert (name, text.content, [*probes], options["folder"]) == ("abc", "abc" * 40, [], "kept")
+    assert [(m.tie_head, t.lr) for m, t in pairs] == [(None, 1e-4), (False, 1e-4)]
+    assert pairs[0][0].vocab_size == 3
+
+
+def test_help_names_all_that_can_be_chosen(capsys):
+    for arguments in (["--help"], ["sweep", "--help"], ["table", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 0
+        text = capsys.readouterr().out
+        assert text.startswith("usage: python -m normlib.gpt")
+        if arguments[0] == "sweep":
+            assert "{" + ",".join(get_args(Placement)) + "}" in text
+            for option in (*PROBES, "--warmup", "--tie-head", "--weight-decay", "--qk-norm"):
+                assert option in text
+            assert "--betas" not in text
+            assert "--vocab-size" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep", "x", "--placement", "past"], ["--placement", "'past'", "deepnorm"]),
+        (["sweep", "x", "--n-layer", "two"], ["--n-layer", "invalid int value: 'two'"]),
+        (["sweep", "x", "--lr", "none"], ["--lr", "invalid float value: 'none'"]),
+        (["sweep", "x", "--qk-norm", "yes"], ["--qk-norm", "invalid bool value: 'yes'"]),
+        (["sweep", "x", "--tie-head", "0"], ["--tie-head", "invalid bool value: '0'"]),
+        (["sweep", "x", "--probes", "rms"], ["--probes", "'rms'", "residual_rms"]),
+        (["sweep"], ["name"]),
+        ([], ["command"]),
+    ],
+)
+def test_a_word_that_does_not_fit_is_a_wrong_call(arguments, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert all(word in error for word in words), error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n-head", "3"], "n_head must divide n_embd, got 3 heads for a width of 8"),
+        (["--batch-size", "0"], "batch_size must be an integer, at least 1, got 0"),
+        (["--block-size", "200"], "1 of 1 runs raised an error; the tracebacks are in runs/abc/"),
+        (["--text", "none.txt"], "No such file or directory: 'none.txt'"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line_of_error(arguments, message, command, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
+    assert cli.main([*command, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_table_of_no_file_or_no_field_is_one_line_of_error(tmp_path, capsys):
+    path = tmp_path / "half.json"
+    path.write_text('{"schema": 1')
+    for file, word in (tmp_path / "none.json", "No such file"), (path, "not complete JSON"):
+        assert cli.main(["table", str(file)]) == 1
+        error = capsys.readouterr().err
+        assert word in error
+        assert file.name in error
+        assert len(error.splitlines()) == 1
+    Runs([]).save(path)
+    assert cli.main(["table", str(path)]) == 0
+    assert "val_loss" in capsys.readouterr().out
+
+
+def test_a_stopped_sweep_says_that_it_goes_on(command, capsys, monkeypatch):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "sweep", stop)
+    assert cli.main(command) == 130
+    out, err = capsys.readouterr()
+    assert "the same command goes on" in out
+    assert err == ""
+
+
+def test_the_module_is_a_command():
+    command = [sys.executable, "-m", "normlib.gpt", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "sweep warmup --placement pre post" in text.stdout
+    assert text.stderr == ""
+
+
+class Clock:
+    """Seconds that pass only when told."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress, "Line", lambda: Line(clock))
+    return clock
+
+
+def shown(capsys, line, clock, times, total):
+    """What is written as runs are done at these times."""
+    for done, clock.now in enumerate(times, start=1):
+        line.show(done, total, "runs")
+    return capsys.readouterr().out
+
+
+def test_in_a_log_a_line_is_seldom_and_the_last_is_never_missing(capsys, clock):
+    out = shown(capsys, Line(clock), clock, [1001, 1009, 1010.9, 1011, 1012, 1012.1], 6)
+    assert out.splitlines() == [
+        "[###.................] 1/6  runs  5 s left",
+        "[#############.......] 4/6  runs  6 s left",  # ten seconds later
+        "[####################] 6/6  runs  0 s left",
+    ]
+
+
+def test_on_a_terminal_the_line_is_written_over(capsys, clock, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    line = Line(clock)
+    first = "[#####...............] 1/4  runs  30 min left"
+    third = "[###############.....] 3/4  runs  3 min left"
+    out = shown(capsys, line, clock, [1600, 1600.05, 1600.2], 4)
+    assert out == f"\r{first}\r{third} "  # the second came too soon; nothing of the first is left
+    line.show(4, 4, "x")
+    last = "[####################] 4/4  x  0 s left"
+    assert capsys.readouterr().out == "\r" + last.ljust(len(third)) + "\n"
+
+
+def test_in_a_notebook_the_line_is_written_over_too(capsys, clock, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    assert shown(capsys, Line(clock), clock, [1001], 2).startswith("\r")
+
+
+def test_nothing_is_written_where_quiet_is_asked_for(capsys, clock, monkeypatch):
+    monkeypatch.setenv("NORMLIB_QUIET", "1")
+    assert shown(capsys, Line(clock), clock, [1001, 1020, 1040], 3) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119.4, "119 s"), (120, "2 min"), (7100, "118 min"), (7200, "2.0 h")],
+)
+def test_time_left_has_a_unit_that_fits(seconds, words):
+    assert _time(seconds) == words
+
+
+def test_the_line_of_training_has_loss_rate_and_tokens(capsys, clock):
+    line = progress_line()
+    clock.now += 2
+    line(Step(number=4, steps=20, loss=1.23456, grad_norm=1.0, lr=0.003, tokens=5000))
+    text = "loss 1.235  lr 0.003  2,500 tokens/s"
+    assert capsys.readouterr().out == f"[#####...............] 5/20  {text}  6 s left\n"
+
+
+def test_the_line_of_a_sweep_counts_only_the_runs_of_this_call(capsys, clock):
+    class Some:
+        diverged = True
+
+    line = sweep_line()
+    clock.now += 12
+    line(7, 10, Some)  # six are from before
+    clock.now += 12
+    Some.diverged = False
+    line(8, 10, Some)
+    assert capsys.readouterr().out.splitlines() == [
+        "[#####...............] 1/4  runs  6 from before  1 diverged  36 s left",
+        "[##########..........] 2/4  runs  6 from before  1 diverged  24 s left",
+    ]
+    sweep_line()(1, 3, Some)
+    assert "from before" not in capsys.readouterr().out
