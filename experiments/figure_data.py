@@ -9,6 +9,8 @@ import json
 import math
 from pathlib import Path
 
+from gpt_figures import gradient_highway, learning_rate_map
+
 from normlib.results import Runs
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +87,7 @@ def encoded(document):
 
 if __name__ == "__main__":
     DATA.mkdir(parents=True, exist_ok=True)
-    for figure in (covariate_shift,):
+    for figure in (covariate_shift, gradient_highway, learning_rate_map):
         path = DATA / f"{figure.__name__}.json"
         size = path.write_bytes(encoded(figure()))
         print(f"{size:,} bytes: {path}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from browsing import BUILD, launch
+from figures import open_figure
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -30,3 +31,20 @@ def browser():
         browser = launch(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def figure(browser, book):
+    """figure("SharedStatistics", width=390, …) mounts a figure; its page is closed afterwards."""
+    opened = []
+
+    def mount(name, width=1280, theme="light", **options):
+        size = {"width": width, "height": 900}
+        opened.append(
+            open_figure(browser, book, name, viewport=size, color_scheme=theme, **options)
+        )
+        return opened[-1]
+
+    yield mount
+    for one in opened:
+        one.page.context.close()

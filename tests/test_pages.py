@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import BUILD, pages
 from chapters import CHAPTERS, PAGES
+from fontTools.ttLib import TTFont
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
 WIDTHS = {"desk": 1280, "phone": 390}
@@ -57,6 +58,18 @@ def test_a_page_asks_no_other_host_and_has_no_error(visit, name):
     assert [url for url in page.requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.faults == []
     assert page.locator("mjx-merror").count() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_icon_of_a_page_is_in_the_fonts_that_we_ship(visit, name):
+    shipped = {code for font in BUILD.rglob("fa-*.woff2") for code in TTFont(font).getBestCmap()}
+    shown = visit(name).evaluate(
+        """() => [...document.querySelectorAll("[class*=fa-]")]
+            .map((node) => getComputedStyle(node, "::before").content.codePointAt(1))
+            .filter((code) => code >= 0xe000)"""
+    )
+    assert set(shown) <= shipped
+    assert 0xF002 in shown  # the magnifying glass
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)

@@ -1,13 +1,21 @@
-"""A dark twin for every static figure.
+"""A dark twin for every static figure, and a script for every interactive one.
 
 matplotlib writes our palette's colors into the SVG as they are. Exchanging them for the dark
 palette's makes the same figure for a dark page, and the stylesheet shows one of the two.
+
+An interactive figure is a <div> with its traits. A page gets one script for each kind of figure
+that is on it, joined from the library's sources; no kernel state, which nothing would read.
 """
 
 import re
 from pathlib import Path
 
+import rcssmin
+import rjsmin
+
+from normlib import widgets
 from normlib.plots import DARK, LIGHT
+from normlib.widgets._modules import page_script
 
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')
 
@@ -42,7 +50,32 @@ def write_twins(app, exception):
             light.with_suffix(".dark.svg").write_text(dark, encoding="utf-8")
 
 
+STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">.*?</script>', re.S)
+PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)"')
+
+
+def write_scripts(app):
+    """One classic script for each figure; they must lie there before pages ask for checksums."""
+    if app.builder.format != "html":
+        return
+    folder = Path(app.outdir, "_static", "figures")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in widgets.__all__:
+        script = page_script(name, getattr(widgets, name)._file, minify=rcssmin.cssmin)
+        (folder / f"{name}.js").write_text(rjsmin.jsmin(script), encoding="utf-8")
+
+
+def add_scripts(app, pagename, templatename, context, doctree):
+    if "body" not in context:
+        return
+    context["body"] = STATE.sub("", context["body"])
+    for name in sorted(set(PLACE.findall(context["body"]))):
+        app.add_js_file(f"figures/{name}.js", loading_method="defer")
+
+
 def setup(app):
+    app.connect("builder-inited", write_scripts)
+    app.connect("html-page-context", add_scripts, priority=400)
     app.connect("html-page-context", show_both, priority=950)
     app.connect("build-finished", write_twins)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,92 @@
+"""The common ground of all figures: live where there is a kernel, HTML where there is none."""
+
+import html
+import json
+import math
+
+import traitlets
+
+from normlib.widgets._modules import module
+
+try:
+    from anywidget import AnyWidget as _Live
+except ImportError:
+
+    class _Live(traitlets.HasTraits):
+        """Without anywidget a figure is not live, but it still shows its HTML."""
+
+        def _repr_mimebundle_(self, **kwargs):
+            return {}
+
+
+RESERVED = frozenset(_Live.class_traits())  # layout, keys, comm, …: taken by ipywidgets
+
+
+class Number(traitlets.Float):
+    """A finite number within bounds, because JSON knows no other."""
+
+    def validate(self, obj, value):
+        """Refuse infinity and nan in a sentence."""
+        value = super().validate(obj, value)
+        if not math.isfinite(value):
+            raise traitlets.TraitError(f"{self.name} must be a finite number, got {value}.")
+        return value
+
+
+class Figure(_Live):
+    """An interactive figure.
+
+    A subclass has the name of its file, its traits tagged ``sync=True``, `_alt`, the sentence that
+    carries the point where no script runs, and `_still`, which draws the point with matplotlib.
+    """
+
+    _file = ""
+    _alt = ""
+    _room = (600, 900)  # height in pixels on a wide and on a narrow page, reserved beforehand
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        traits = {n for n, trait in vars(cls).items() if isinstance(trait, traitlets.TraitType)}
+        taken = RESERVED & traits
+        if taken:
+            raise TypeError(f"{cls.__name__}: ipywidgets already uses the names {sorted(taken)}.")
+        if "_file" in vars(cls):  # not so in the classes that ipywidgets makes of a class
+            cls._esm = module(cls._file)
+
+    def state(self):
+        """The traits that are not as the class has them, as plain values."""
+        own = {
+            name: trait
+            for name, trait in self.traits(sync=True).items()
+            if name not in RESERVED and not name.startswith("_")
+        }
+        values = {name: getattr(self, name) for name in own}
+        return {n: v for n, v in values.items() if v != own[n].default()}
+
+    def static_html(self):
+        """A place for the page's script, and in it what stands there where no script runs."""
+        traits = html.escape(json.dumps(self.state(), allow_nan=False))
+        wide, narrow = self._room
+        return (
+            f'<div class="normlib-figure" data-figure="{type(self).__name__}" '
+            f'data-traits="{traits}" style="--wide:{wide}px;--narrow:{narrow}px">'
+            f'<div class="normlib-still">{self._picture()}<p>{html.escape(self._alt)}</p></div>'
+            "</div>"
+        )
+
+    def _picture(self):
+        """Draw the point as an SVG, if matplotlib is here."""
+        try:
+            from normlib.widgets._stills import picture
+        except ImportError:
+            return ""
+        return picture(self)
+
+    def _still(self, plt):
+        """Draw the default state's point on a new matplotlib figure and return it."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**(data or {}), "text/html": self.static_html()}, metadata

@@ -1,0 +1,282 @@
+"""The batch is part of the function: the numbers of normlib, and what is said of them."""
+
+import math
+from itertools import islice
+
+import numpy as np
+import pytest
+import traitlets
+
+import normlib as nl
+from normlib.widgets import BatchDependence
+from normlib.widgets._random import mulberry32, normals
+
+NAME = "BatchDependence"
+SIZES = [2**k for k in range(9)]
+SAMPLE = np.array([2, -1, 0.5, 1, 0, -1.5])
+DATA = {False: (1, 1), True: (4, 2)}  # mean and sd, before and after the shift
+DEFAULT = {"m": 8, "mode": "train", "momentum": 0.1, "seed": 1, "step": 60, "shifted": True}
+
+
+def batch_of(seed, m, shifted):
+    """The sample's first feature and its mates', as a batch of one channel."""
+    mean, sd = DATA[shifted]
+    mates = np.array(list(islice(normals(mulberry32(seed)), m - 1)))
+    return np.concatenate([[2], mean + sd * mates])[:, np.newaxis]
+
+
+def buffers(m, momentum, step, shifted):
+    """The running averages after some updates by normlib's batch_norm."""
+    mean, var = np.zeros(1), np.ones(1)
+    for k in range(1, step + 1 if m > 1 else 0):
+        center, sd = DATA[shifted and k > 50]
+        x = center + sd * np.array(list(islice(normals(mulberry32(1000 + k)), m)))
+        nl.batch_norm(x[:, np.newaxis], mean, var, training=True, momentum=momentum)
+    return mean, var
+
+
+def trained(seed, m, shifted):
+    return nl.batch_norm(batch_of(seed, m, shifted), None, None, training=True)[0, 0]
+
+
+def expected(**state):
+    now = {**DEFAULT, **state}
+    m, far = now["m"], now["shifted"] and now["step"] > 50
+    mean, var = buffers(m, now["momentum"], now["step"], now["shifted"])
+    if now["mode"] == "eval":
+        output, sd = nl.batch_norm(np.array([[2.0]]), mean, var)[0, 0], 0
+    else:
+        output, sd = (
+            trained(now["seed"], m, far),
+            np.std([trained(k, m, far) for k in range(1, 201)]),
+        )
+    return {"output": output, "sd": sd, "running_mean": mean[0], "running_var": var[0]}
+
+
+def stats(one):
+    one.page.wait_for_timeout(250)
+    return one.get("stats")
+
+
+def agrees(one, **state):
+    if state:
+        one.set(**state)
+    told = stats(one)
+    for name, value in expected(**state).items():
+        np.testing.assert_allclose(told[name], value, rtol=1e-9, atol=1e-9)
+    return told
+
+
+def says(one):
+    return one.root.locator(".nl-says").inner_text()
+
+
+def shape(one, name):
+    return one.root.locator(f"svg .{name}").first.get_attribute("d")
+
+
+@pytest.fixture
+def batch(figure):
+    return figure(NAME)
+
+
+def test_the_random_numbers_are_those_of_the_paper_and_normal():
+    first = list(islice(mulberry32(1), 3))
+    assert [round(x * 2**32) for x in first] == [2693262067, 11749833, 2265367787]
+    draws = np.array(list(islice(normals(mulberry32(7)), 20_000)))
+    assert abs(draws.mean()) < 0.02
+    assert abs(draws.std() - 1) < 0.02
+
+
+def test_the_default_state_makes_the_point(batch):
+    told = agrees(batch)
+    text = says(batch)
+    assert "In 200 batches of 8: from −2.34 to 0.11" in text
+    assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in text
+    layer = nl.layer_norm(SAMPLE, (6,))[0]
+    group = nl.group_norm(SAMPLE[np.newaxis], 2)[0, 0]
+    assert f"in every batch: {layer:.2f} and {group:.2f}" in text
+    assert "1.23 apart 10 updates after the shift" in text
+    assert batch.root.locator(".strips text").filter(has_text="sd 0").count() == 3
+
+
+@pytest.mark.parametrize("state", [
+    {"m": 2, "seed": 17}, {"m": 4, "step": 0}, {"m": 256, "seed": 200, "shifted": False},
+    {"m": 64, "step": 51, "momentum": 0.37}, {"m": 2, "mode": "eval", "step": 3},
+    {"m": 32, "mode": "eval", "momentum": 1.0, "step": 100}, {"m": 1, "mode": "eval"},
+    {"momentum": 0.0, "mode": "eval"},
+])  # fmt: skip
+def test_the_numbers_are_normlibs(batch, state):
+    agrees(batch, **state)
+
+
+@pytest.mark.parametrize("m", SIZES[1:])
+def test_the_theory_holds_for_every_batch_size(batch, m):
+    for shifted in (False, True):
+        batch.set(m=m, shifted=shifted, step=60)
+        told = stats(batch)
+        rng, (mean, sd) = np.random.default_rng(m), DATA[shifted]
+        x = np.concatenate([np.full((20_000, 1), 2.0), rng.normal(mean, sd, (20_000, m - 1))], 1)
+        outputs = (2 - x.mean(1)) / np.sqrt(x.var(1) + 1e-5)
+        assert told["theory"] == pytest.approx(outputs.std(), rel=0.025)
+        assert told["sd"] == pytest.approx(told["theory"], rel=0.2)  # of 200 batches
+
+
+def test_a_batch_of_one(batch):
+    batch.set(m=1)
+    assert "ValueError: Expected more than 1 value per channel when training" in says(batch)
+    assert "no batch of 1 can update it, so it stays at 0.00" in says(batch)
+    assert "no output: an error" in batch.root.locator(".strips").text_content()
+    told = stats(batch)
+    assert told["output"] is told["sd"] is told["theory"] is None
+    assert (told["running_mean"], told["running_var"]) == (0, 1)
+    batch.set(mode="eval")
+    assert "turn x = 2 into 2.00" in says(batch)
+
+
+def test_another_batch_moves_training_and_nothing_else(batch):
+    before, bars, others = stats(batch), shape(batch, "bars"), shape(batch, "others")
+    batch.root.get_by_role("button", name="Draw another batch").click()
+    batch.settle()
+    assert batch.get("seed") == 2
+    assert shape(batch, "others") != others
+    assert abs(agrees(batch, seed=2)["output"] - before["output"]) > 0.01
+    assert shape(batch, "bars") == bars  # the 200 batches, LayerNorm and GroupNorm stay
+    batch.set(mode="eval")
+    still = agrees(batch, seed=200, mode="eval")
+    batch.root.get_by_role("button", name="Draw another batch").click()
+    batch.settle()
+    assert batch.get("seed") == 1
+    assert stats(batch) == still
+    assert "All 200 batches give the same" in says(batch)
+
+
+def test_the_running_mean_lags_behind_a_shift(figure):
+    one = figure(NAME, traits={"shifted": False, "step": 20})
+    truth = shape(one, "truth")
+    one.root.get_by_label("Shift the data").check(force=True)
+    one.settle()
+    assert shape(one, "truth") != truth
+    assert one.get("step") == 60  # so that the shift is seen
+    far = abs(agrees(one, step=60)["running_mean"] - 4)
+    near = abs(agrees(one, step=90)["running_mean"] - 4)
+    assert far > 1 > 5 * near
+    quick = agrees(one, momentum=0.5, step=60)["running_mean"]
+    assert abs(quick - 4) < far / 2
+    one.root.get_by_role("button", name="Next update").click()
+    one.settle()
+    assert one.get("step") == 61
+    one.set(step=100)
+    assert (
+        one.root.get_by_role("button", name="Next update").get_attribute("aria-disabled") == "true"
+    )
+
+
+def test_the_keyboard_reaches_everything(batch):
+    for label, key, trait, wanted in [
+        ("Batch size m", "ArrowRight", "m", 16),
+        ("Update", "ArrowLeft", "step", 59),
+        ("Momentum", "ArrowRight", "momentum", 0.11),
+        ("training", "ArrowRight", "mode", "eval"),
+        ("Shift the data", "Space", "shifted", False),
+    ]:
+        batch.root.get_by_label(label).press(key)
+        batch.settle()
+        assert batch.get(trait) == wanted
+    batch.root.get_by_role("button", name="Draw another batch").press("Enter")
+    batch.settle()
+    assert batch.get("seed") == 2
+    agrees(batch, m=16, step=59, momentum=0.11, mode="eval", shifted=False, seed=2)
+
+
+def test_fingers_and_the_mouse_reach_everything(figure):
+    one = figure(NAME, width=390, has_touch=True)
+    one.root.locator("label", has_text="evaluation").tap()
+    one.root.get_by_role("button", name="Draw another batch").tap()
+    one.root.get_by_role("button", name="Next update").tap()
+    box = one.root.get_by_label("Batch size m").bounding_box()
+    one.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+    one.settle()
+    state = {"mode": "eval", "seed": 2, "step": 61, "m": 256}
+    assert {name: one.get(name) for name in state} == state
+    agrees(one, **state)
+
+
+def test_reset_returns_to_the_authors_state(figure):
+    author = {"m": 32, "mode": "eval", "momentum": 0.3, "seed": 9, "step": 7, "shifted": False}
+    one = figure(NAME, traits=author)
+    one.set(**DEFAULT)
+    one.root.get_by_role("button", name="Reset").click()
+    one.settle()
+    assert {name: one.get(name) for name in author} == author
+
+
+BROKEN = {
+    "m": [None, 3, -1, 1e300, "8", [8]],
+    "mode": ["<img src=x onerror=alert(1)>", None, 5],
+    "momentum": [None, -1, 1e300, "0.5"],
+    "seed": [0, 1e300, -5, 1.5, "<b>1</b>"],
+    "step": [-1, 1e300, None, "60", 33.4],
+    "shifted": ["yes", None, 1],
+}
+
+
+@pytest.mark.parametrize("trait", BROKEN)
+def test_broken_state_is_mended(figure, trait):
+    for value in BROKEN[trait]:
+        one = figure(NAME, traits={trait: value})
+        told = stats(one)
+        assert one.page.faults == []
+        assert one.root.locator("img, svg b").count() == 0
+        assert np.isfinite([x for x in told.values() if x is not None]).all()
+        one.root.get_by_role("button", name="Draw another batch").click()
+        one.settle()
+        html = one.root.inner_html()
+        assert not [word for word in ("NaN", "undefined", "not a number") if word in html]
+        one.page.context.close()
+
+
+def test_python_refuses_bad_values():
+    bad = {
+        "m": (3, 0, "8"), "mode": ("test", None), "momentum": (-0.1, 1.1, math.nan),
+        "seed": (0, 201, 1.5), "step": (-1, 101), "shifted": ("yes",),
+    }  # fmt: skip
+    for trait, values in bad.items():
+        for value in values:
+            with pytest.raises(traitlets.TraitError):
+                BatchDependence(**{trait: value})
+    assert BatchDependence(m=4).state() == {"m": 4}
+
+
+def test_a_screen_reader_hears_the_point(batch):
+    batch.set(m=4)
+    told = stats(batch)
+    said = batch.said()
+    assert said.startswith("Batch size 4. Training: the mean")
+    assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in said
+    assert batch.root.locator("svg:not([aria-hidden=true])").count() == 0
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_guess_first(batch, right):
+    answers = {"about ÷ 2": "÷ 4", "stays the same": "changes a little", "about 7": "1"}
+    answers["0, or an error"] = "±1"
+    proof = ["In 200 batches of 16", "give the same", "7 updates after", "ValueError"]
+    for k, (good, wrong) in enumerate(answers.items()):
+        batch.root.locator(".end button").first.click()
+        batch.root.get_by_role("button", name=good if right else wrong, exact=True).click()
+        batch.settle()
+        quiz = batch.root.locator(".nl-quiz").inner_text()
+        assert quiz.startswith("Right." if right else f"Not quite: {good}.")
+        assert proof[k] in says(batch)
+        if k == 0:  # the numbers in the answer are the figure's own
+            assert (
+                f"to {stats(batch)['theory']:.2f}, ÷ 1.6; from 64 to 256 it falls by ÷ 2.0" in quiz
+            )
+        if k == 2:
+            assert abs(stats(batch)["running_mean"] - 2.5) < 0.15
+
+
+def test_the_address_carries_the_state(figure):
+    one = figure(NAME, address=f"#{NAME}?m=64&mode=eval&shifted=false")
+    assert (one.get("m"), one.get("mode"), one.get("shifted")) == (64, "eval", False)

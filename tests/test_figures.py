@@ -1,0 +1,114 @@
+"""What every interactive figure owes its readers, whatever it shows."""
+
+import gzip
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from normlib import widgets
+
+NAMES = widgets.__all__
+every = pytest.mark.parametrize("name", NAMES)
+
+
+@every
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_accessibility_violation(figure, name, width, theme):
+    one = figure(name, width=width, theme=theme)
+    assert one.root.get_attribute("data-theme") == theme
+    results = Axe().run(one.page, context=f'.normlib-figure[data-figure="{name}"]')
+    found = [
+        (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]
+    ]
+    assert found == []
+
+
+@every
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_nothing_is_cut_off_and_every_target_is_large(figure, name, width):
+    one = figure(name, width=width)
+    sticking_out = one.root.evaluate(
+        """(root) => {
+            const right = root.getBoundingClientRect().right + 1;
+            return [...root.querySelectorAll("*")].filter((node) => {
+                if (node.closest(".nl-sr, [clip-path], :has(> [clip-path])")) return false;
+                const box = node.getBoundingClientRect();
+                return box.width > 0 && (box.right > right || box.left < -1);
+            }).map((node) => node.outerHTML.slice(0, 100));
+        }"""
+    )
+    assert sticking_out == []
+    small = one.root.evaluate(
+        """(root) => [...root.querySelectorAll("button, input, select, [tabindex], [data-drag]")]
+            .map((node) => [node, node.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && (box.width < 24 || box.height < 24))
+            .map(([node, box]) => [node.outerHTML.slice(0, 80), box.width, box.height])"""
+    )
+    assert small == []
+
+
+@every
+def test_it_asks_nobody_and_has_no_error(figure, name):
+    one = figure(name)
+    assert [url for url in one.page.requests if not url.startswith(("file:", "data:"))] == []
+    assert one.page.faults == []
+
+
+@every
+def test_two_on_one_page_do_not_share_state(figure, name):
+    one = figure(name, twice=True)
+    assert one.host.count() == 2
+    one.host.nth(1).scroll_into_view_if_needed()
+    one.page.wait_for_selector(f'.normlib-figure[data-figure="{name}"][data-mounted] >> nth=1')
+    one.page.wait_for_timeout(700)  # until its live region has said where it starts
+    before = one.host.nth(1).locator(".nl").inner_html()
+    first_control = one.root.locator("input:not(:checked), button").first
+    first_control.click(force=True)
+    one.settle()
+    assert one.host.nth(1).locator(".nl").inner_html() == before
+    ids = one.page.evaluate(
+        """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
+            [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
+    )
+    assert len(ids) == len(set(ids))
+
+
+@every
+def test_nothing_moves_by_itself_or_under_reduced_motion(figure, name):
+    one = figure(name, reduced_motion="reduce")
+    running = "() => document.getAnimations().length"
+    assert one.page.evaluate(running) == 0
+    before = one.root.inner_html()
+    one.page.wait_for_timeout(600)
+    assert one.root.inner_html() == before
+
+
+@every
+def test_a_page_without_scripts_has_a_picture_and_a_sentence(browser, book, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((book / "book" / "figures.html").as_uri())
+    still = page.locator(f'.normlib-figure[data-figure="{name}"] .normlib-still')
+    assert still.locator("img").bounding_box()["height"] > 100
+    assert len(still.locator("p").inner_text().split()) >= 10
+    context.close()
+
+
+@every
+def test_the_script_fits_the_budget(book, name):
+    script = (book / "_static" / "figures" / f"{name}.js").read_bytes()
+    assert b"import " not in script.split(b"(()=>", 1)[0]
+    file = getattr(widgets, name)._file
+    data = widgets._modules.HERE / "data" / f"{file}.json"
+    size = len(gzip.compress(data.read_bytes(), mtime=0)) if data.exists() else 0
+    assert size <= 40 * 1024
+    assert len(gzip.compress(script, mtime=0)) - size <= 20 * 1024  # of it 7 KB are core and host
+
+
+@every
+def test_the_state_is_json_and_markup_in_it_stays_text(name):
+    one = getattr(widgets, name)()
+    assert json.loads(json.dumps(one.state(), allow_nan=False)) == one.state()
+    assert "<script" not in one.static_html()

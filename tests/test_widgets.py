@@ -1,0 +1,84 @@
+"""The common ground of the figures: one file for Jupyter, one for a page, HTML without either."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import traitlets
+
+from normlib import widgets
+from normlib.widgets import _base, _modules
+
+every = pytest.mark.parametrize("name", widgets.__all__)
+
+
+@every
+def test_a_module_stands_alone_and_a_page_gets_a_classic_script(name):
+    file = getattr(widgets, name)._file
+    module = _modules.module(file)
+    assert not re.findall(r"^import ", module, re.M)
+    assert re.findall(r"^export (\w+)", module, re.M) == ["default"]
+    assert module.count("export default {") == 1
+    script = _modules.page_script(name, file)
+    assert not re.findall(r"^(import|export) ", script, re.M)
+    assert "</script" not in script.lower()
+
+
+def test_text_of_a_stylesheet_cannot_end_the_script():
+    assert "</" not in _modules._literal({"a": "</script><b>\u2028"})
+
+
+@every
+def test_traits_are_synchronized_and_named_apart_from_those_of_ipywidgets(name):
+    one = getattr(widgets, name)()
+    own = set(one.traits(sync=True)) - _base.RESERVED
+    assert own - {"_esm", "_css", "_anywidget_id"}
+    assert one.state() == {}  # the author has set nothing
+
+
+def test_a_name_that_ipywidgets_uses_is_refused():
+    with pytest.raises(TypeError, match="layout"):
+        type("Bad", (_base.Figure,), {"layout": traitlets.Unicode("x").tag(sync=True)})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "many"])
+def test_a_number_is_finite_or_refused(value):
+    class Holder(traitlets.HasTraits):
+        number = _base.Number(1.0)
+
+    with pytest.raises(traitlets.TraitError, match="number"):
+        Holder(number=value)
+
+
+@every
+def test_the_html_holds_the_state_and_a_sentence(name):
+    html = getattr(widgets, name)().static_html()
+    traits = re.search(r'data-traits="([^"]*)"', html)[1].replace("&quot;", '"')
+    assert json.loads(traits) == {}
+    sentence = re.search(r"<p>(.*?)</p>", html)[1]
+    assert len(sentence.split()) >= 10
+    assert 'src="data:image/svg+xml;base64,' in html
+
+
+def test_without_anywidget_and_matplotlib_a_figure_still_shows_its_html():
+    code = (
+        "import sys; sys.modules['anywidget'] = sys.modules['matplotlib'] = None\n"
+        "from normlib import widgets\n"
+        "for name in widgets.__all__:\n"
+        "    one = getattr(widgets, name)()\n"
+        "    data, metadata = one._repr_mimebundle_()\n"
+        "    assert list(data) == ['text/html'], data.keys()\n"
+        "    assert f'data-figure=\"{name}\"' in data['text/html']\n"
+        "    assert '<img' not in data['text/html']\n"
+        "print(len(widgets.__all__))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(len(widgets.__all__)), done.stderr[-2000:]
+
+
+@every
+def test_in_a_notebook_it_is_live_and_html_stands_beside(name):
+    data, _ = getattr(widgets, name)()._repr_mimebundle_()
+    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= data.keys()
