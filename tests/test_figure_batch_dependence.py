@@ -194,7 +194,9 @@ def test_fingers_and_the_mouse_reach_everything(figure):
     one.root.locator("label", has_text="evaluation").tap()
     one.root.get_by_role("button", name="Draw another batch").tap()
     one.root.get_by_role("button", name="Next update").tap()
-    box = one.root.get_by_label("Batch size m").bounding_box()
+    slider = one.root.get_by_label("Batch size m")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
     one.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
     one.settle()
     state = {"mode": "eval", "seed": 2, "step": 61, "m": 256}
