@@ -188,7 +188,8 @@ def load_results(name):
     Examples
     --------
     >>> import normlib as nl
-    >>> nl.load_results("placement_lr").table(rows="placement", columns="lr").rows[0]
+    >>> runs = nl.load_results("placement_lr")
+    >>> runs.table(rows="placement", columns="lr").rows[0]
     'post'
     """
     path = PUBLISHED / f"{name}.json"
