@@ -57,7 +57,7 @@ def python(tmp_path_factory):
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-    packages = [f"{ROOT}[torch,plots]", "ipykernel", "nbclient"]
+    packages = [f"{ROOT}[chapters]", "ipykernel", "nbclient"]
     subprocess.run([*install, *packages], check=True)
     return python
 
