@@ -68,3 +68,31 @@ def channel_probes(positions):
     yield "float32", draw(4, 6, 5).astype(np.float32), *single, 1e-5, single_allowed
     large = draw(4, 6, 5, mean=1e4, sd=1.0).astype(np.float32)
     yield "float32, mean 10⁴", large, *single, 1e-5, 2e-2
+
+
+def axis_probes():
+    """Yield (label, x, axis, center, eps, allowed) for the operator under all norms."""
+    rng = np.random.default_rng([1607, 8022])
+
+    def draw(*shape, mean=2.0, sd=3.0):
+        return rng.normal(mean, sd, shape)
+
+    double_allowed = tolerance(np.float64)
+    for eps in EPS:
+        yield f"last axis, eps = {eps:g}", draw(3, 4, 6), -1, True, eps, double_allowed
+    for label, x, axis, center in (
+        ("last axis, mean kept", draw(3, 4, 6), -1, False),
+        ("axes 1 and 2", draw(3, 4, 6), (1, 2), True),
+        ("axes 0 and 2", draw(4, 6, 5), (0, 2), True),
+        ("axes 2 and 3", draw(2, 6, 3, 4), (2, 3), True),
+    ):
+        yield f"{label}, eps = 0.1", x, axis, center, 0.1, double_allowed
+    for label, x in (
+        ("spread like √eps", 2.0 + draw(4, 6, 5, mean=0.0, sd=0.003)),
+        ("equal numbers", np.broadcast_to(draw(6, 1), (4, 6, 5)).copy()),
+        ("not contiguous", draw(5, 6, 8).T[::2]),
+    ):
+        yield label, x, -1, True, 1e-5, double_allowed
+    yield "float32", draw(3, 4, 6).astype(np.float32), -1, True, 1e-5, tolerance(np.float32)
+    large = draw(3, 4, 6, mean=1e4, sd=1.0).astype(np.float32)
+    yield "float32, mean 10⁴", large, -1, True, 1e-5, 2e-2

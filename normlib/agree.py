@@ -6,15 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlib import functional
-from normlib._probes import channel_probes, token_probes
+from normlib._probes import axis_probes, channel_probes, token_probes
 
-# How each norm is called, by normlib and by torch alike: p holds weight and bias.
+# How each norm is called, by normlib and by torch alike: `a` holds what `mine` gets after x.
 CALLS = {
-    "layer_norm": lambda norm, x, p, eps: norm(x, x.shape[-1:], *p, eps=eps),
-    "rms_norm": lambda norm, x, p, eps: norm(x, x.shape[-1:], *p, eps=eps),
-    "batch_norm": lambda norm, x, p, eps: norm(x, None, None, *p, training=True, eps=eps),
-    "instance_norm": lambda norm, x, p, eps: norm(x, weight=p[0], bias=p[1], eps=eps),
-    "group_norm": lambda norm, x, p, eps: norm(x, GROUPS, *p, eps=eps),
+    "layer_norm": lambda norm, x, a, eps: norm(x, x.shape[-1:], *a, eps=eps),
+    "rms_norm": lambda norm, x, a, eps: norm(x, x.shape[-1:], *a, eps=eps),
+    "batch_norm": lambda norm, x, a, eps: norm(x, None, None, *a, training=True, eps=eps),
+    "instance_norm": lambda norm, x, a, eps: norm(x, weight=a[0], bias=a[1], eps=eps),
+    "group_norm": lambda norm, x, a, eps: norm(x, *a, eps=eps),
+    "normalize": lambda norm, x, a, eps: norm(x, *a, eps=eps),
+}
+# torch has no `normalize`: for each axis and center of `axis_probes`, the norm that equals it.
+OPERATOR = {
+    (-1, True): lambda F, x, eps: F.layer_norm(x, x.shape[-1:], eps=eps),
+    (-1, False): lambda F, x, eps: F.rms_norm(x, x.shape[-1:], eps=eps),
+    ((1, 2), True): lambda F, x, eps: F.group_norm(x, 1, eps=eps),
+    ((0, 2), True): lambda F, x, eps: F.batch_norm(x, None, None, training=True, eps=eps),
+    ((2, 3), True): lambda F, x, eps: F.instance_norm(x, eps=eps),
 }
 GROUPS = 3
 CHECKED = tuple(name + end for name in CALLS for end in ("", "_vjp"))
@@ -52,14 +61,16 @@ def agrees(name, mine):
     Parameters
     ----------
     name : str
-        ``"layer_norm"``, ``"rms_norm"``, ``"batch_norm"``, ``"instance_norm"`` or
-        ``"group_norm"``, or one of these with ``_vjp``.
+        ``"layer_norm"``, ``"rms_norm"``, ``"batch_norm"``, ``"instance_norm"``,
+        ``"group_norm"`` or ``"normalize"``, or one of these with ``_vjp``.
     mine : callable
-        Called as ``mine(x, weight, bias, eps)``; RMS norm has no bias, and group norm is called
-        as ``mine(x, num_groups, weight, bias, eps)``. x is (…, C) for layer and RMS norm and
-        (N, C, \*) for the others; batch norm is that of training. A ``_vjp`` returns
-        ``(y, vjp)``, and ``vjp(dy)`` returns ``(dx, dweight, dbias)``. Compared are y and every
-        gradient, PyTorch's by autograd.
+        Called as ``mine(x, weight, bias, eps)``; RMS norm has no bias, group norm is called as
+        ``mine(x, num_groups, weight, bias, eps)``, and the operator under all of them as
+        ``mine(x, axis, center, eps)``. x is (…, C) for layer and RMS norm and (N, C, \*) for
+        batch, instance and group norm; batch norm is that of training. A ``_vjp`` returns
+        ``(y, vjp)``, and ``vjp(dy)`` returns the gradients as a tuple: ``(dx, dweight, dbias)``,
+        or less where there are fewer arrays. Compared are y and every gradient, PyTorch's by
+        autograd.
 
     Returns
     -------
@@ -87,18 +98,16 @@ def agrees(name, mine):
     has_torch = importlib.util.find_spec("torch") is not None
     norm = name.removesuffix("_vjp")
     rows = []
-    for label, x, weight, bias, eps, allowed in _probes(norm):
-        parameters = (weight,) if norm == "rms_norm" else (weight, bias)
+    for label, x, *arguments, eps, allowed in _probes(norm):
         dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
-        given = [a.copy() for a in (x, *parameters)]
-        groups = [GROUPS] if norm == "group_norm" else []
-        found = _results(mine(given[0], *groups, *given[1:], eps), dy)
-        expected = _results(CALLS[norm](getattr(functional, name), x, parameters, eps), dy)
+        given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
+        found = _results(mine(*given, eps), dy)
+        expected = _results(CALLS[norm](getattr(functional, name), x, arguments, eps), dy)
         against_torch = None
         if has_torch:
-            against_torch = _difference(found, _torch_results(name, x, parameters, eps, dy))
+            against_torch = _difference(found, _torch_results(name, x, arguments, eps, dy))
         rows.append((label, _difference(found, expected), against_torch, allowed))
-        if any((a != b).any() for a, b in zip(given, (x, *parameters), strict=True)):
+        if any(np.any(a != b) for a, b in zip(given, (x, *arguments), strict=True)):
             raise Disagreement(f"{name} changes its input: write x = x - mean, not x -= mean.")
     result = Agreement(name, tuple(rows))
     if not result.ok:
@@ -107,10 +116,17 @@ def agrees(name, mine):
 
 
 def _probes(norm):
-    if norm in ("layer_norm", "rms_norm"):
-        return token_probes()
+    """Yield (label, x, …, eps, allowed): between x and eps what `mine` gets there."""
+    if norm == "normalize":
+        yield from axis_probes()
+        return
+    of_tokens = norm in ("layer_norm", "rms_norm")
     # Batch norm also takes (N, C); instance norm needs positions, group norm gets them.
-    return channel_probes(positions=norm != "batch_norm")
+    drawn = token_probes() if of_tokens else channel_probes(positions=norm != "batch_norm")
+    for label, x, weight, bias, eps, allowed in drawn:
+        parameters = (weight,) if norm == "rms_norm" else (weight, bias)
+        groups = (GROUPS,) if norm == "group_norm" else ()
+        yield label, x, *groups, *parameters, eps, allowed
 
 
 def _results(value, dy):
@@ -121,12 +137,16 @@ def _results(value, dy):
     return [value]
 
 
-def _torch_results(name, x, parameters, eps, dy):
+def _torch_results(name, x, arguments, eps, dy):
     import torch
 
-    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
+    arrays = [torch.tensor(a) if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
+    tensors = [a.requires_grad_() for a in arrays if torch.is_tensor(a)]
     norm = name.removesuffix("_vjp")
-    y = CALLS[norm](getattr(torch.nn.functional, norm), tensors[0], tensors[1:], eps)
+    if norm == "normalize":
+        y = OPERATOR[tuple(arguments)](torch.nn.functional, arrays[0], eps)
+    else:
+        y = CALLS[norm](getattr(torch.nn.functional, norm), arrays[0], arrays[1:], eps)
     if not name.endswith("_vjp"):
         return [y.detach().numpy()]
     y.backward(torch.tensor(dy))

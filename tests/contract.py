@@ -2,21 +2,28 @@
 
 The library's functions and the functions of the chapters go through the same contract. They are
 called as `agrees` calls them: `(x, weight, bias, eps)`, RMS norm without a bias, group norm with
-the number of groups after x.
+the number of groups after x, and the operator under them as `(x, axis, center, eps)`.
 """
 
 import numpy as np
 import torch
 
 import normlib as nl
-from normlib._probes import channel_probes, token_probes, tolerance
+from normlib._probes import axis_probes, channel_probes, token_probes, tolerance
+from normlib.agree import OPERATOR
 
 GROUPS = 3
 EXACT = tolerance(np.float64)
 TOKENS = ("layer_norm", "rms_norm")
 
 # The axes that share statistics, for (B, T, C) or (N, C, L) = (4, 6, 5); groups are a reshape.
-AXES = {"layer_norm": -1, "rms_norm": -1, "batch_norm": (0, 2), "instance_norm": 2}
+AXES = {
+    "layer_norm": -1,
+    "rms_norm": -1,
+    "batch_norm": (0, 2),
+    "instance_norm": 2,
+    "normalize": (0, 2),
+}
 
 # How a function with torch's arguments, torch's own too, becomes one called as the chapters' are.
 _FORMS = {
@@ -25,6 +32,7 @@ _FORMS = {
     "batch_norm": lambda f: lambda x, w, b, eps: f(x, None, None, w, b, training=True, eps=eps),
     "instance_norm": lambda f: lambda x, w, b, eps: f(x, weight=w, bias=b, eps=eps),
     "group_norm": lambda f: f,
+    "normalize": lambda f: f,
 }
 CHAPTER_FORM = [norm + end for norm in _FORMS for end in ("", "_vjp")]
 
@@ -63,6 +71,10 @@ def assert_same(found, expected, dtype, spread=1.0):
 
 def probes(norm):
     """The arguments of each probe, as (label, x, parameters, eps, allowed)."""
+    if norm == "normalize":
+        for label, x, axis, center, eps, allowed in axis_probes():
+            yield label, x, (axis, center), eps, allowed
+        return
     drawn = token_probes() if norm in TOKENS else channel_probes(positions=norm != "batch_norm")
     for label, x, weight, bias, eps, allowed in drawn:
         yield label, x, (weight,) if norm == "rms_norm" else (weight, bias), eps, allowed
@@ -75,9 +87,13 @@ def call(norm, mine, x, parameters, eps):
 
 def torch_result(norm, x, parameters, eps):
     """PyTorch's output and, by autograd, a function from dy to the gradients."""
-    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
-    theirs = _FORMS[norm](getattr(torch.nn.functional, norm))
-    y = call(norm, theirs, tensors[0], tensors[1:], eps)
+    if norm == "normalize":
+        tensors = [torch.tensor(x, requires_grad=True)]
+        y = OPERATOR[parameters](torch.nn.functional, tensors[0], eps)
+    else:
+        tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
+        theirs = _FORMS[norm](getattr(torch.nn.functional, norm))
+        y = call(norm, theirs, tensors[0], tensors[1:], eps)
 
     def vjp(dy):
         return [g.numpy() for g in torch.autograd.grad(y, tensors, torch.tensor(dy))]
@@ -88,6 +104,8 @@ def torch_result(norm, x, parameters, eps):
 def plain(norm, rng):
     """An array whose sharing axes are well known, and parameters that do nothing."""
     x = rng.normal(2, 3, (4, 6, 5))
+    if norm == "normalize":
+        return x, (AXES[norm], True)
     ones = np.ones(5 if norm in TOKENS else 6)
     return x, (ones,) if norm == "rms_norm" else (ones, 0 * ones)
 
@@ -102,7 +120,7 @@ def shared_mean(norm, values):
 def check_forward(norm, mine):
     """Values against PyTorch, shapes, invariances, and inputs that stay as they were."""
     for _, x, parameters, eps, allowed in probes(norm):
-        given = [a.copy() for a in (x, *parameters)]
+        given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *parameters)]
         y = call(norm, mine, given[0], given[1:], eps)
         assert y.shape == x.shape
         close(y, torch_result(norm, x, parameters, eps)[0], allowed)

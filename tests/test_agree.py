@@ -47,6 +47,20 @@ def test_a_wrong_function_is_refused_with_the_table(slip):
         nl.agrees("layer_norm", wrong_layer_norms()[slip])
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x, axis, center, eps: nl.normalize(x, -1, center, eps),
+        lambda x, axis, center, eps: nl.normalize(x, axis, True, eps),
+        lambda x, axis, center, eps: nl.normalize(x, axis, center, 1e-5),
+    ],
+    ids=["axis ignored", "center ignored", "eps ignored"],
+)
+def test_a_wrong_operator_is_refused(wrong):
+    with pytest.raises(Disagreement, match="✗"):
+        nl.agrees("normalize", wrong)
+
+
 def test_a_changed_input_is_noticed():
     def careless(x, weight, bias, eps):
         y = in_chapter_form("layer_norm")(x, weight, bias, eps)
