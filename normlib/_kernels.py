@@ -1,7 +1,8 @@
 """One forward and one backward for every norm, in blocks that stay in cache.
 
 Textbook NumPy passes over the whole array a dozen times, and each pass waits for memory. Here a
-pass runs over one block, so only the first pass waits, and sums are dot products of BLAS.
+pass runs over one block, so only the first pass waits, and BLAS takes what it can: sums are dot
+products, rows of the gradient are small matrix products.
 
 All norms are one. A layout views an array as (…free axes, …shared axes): one mean and variance
 for each index of the free axes. A block has the shape (…free axes, A, S); weight and bias differ
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-SMALL_BYTES, BLOCK_BYTES = 128 * 1024, 768 * 1024
+BLOCK_BYTES = 768 * 1024  # of large arrays; the scratch is three blocks
+SMALL_BYTES = 128 * 1024  # between these, a quarter of x, so that the scratch is smaller than x
 RUN = 6144  # numbers that one inner loop of NumPy passes over, where rows can be joined
 
 
@@ -61,7 +63,7 @@ def forward(x, y, free, weight, bias, eps, center, known):
     dtype = compute_dtype(x.dtype)
     statistics = known or _no_statistics(x.shape[:free], dtype, center)
     mean, rest = _center_of(statistics) if known else (None, None)
-    factor, summand = _outer_factor(weight, x), joined(bias, x)
+    factor, summand = _outer_factor(weight), joined(bias, x)
     with np.errstate(all="ignore"):  # nan and inf pass through in silence, as in PyTorch
         for block, shape in _blocks(x, free, weight, bias):
             z = space(y, block, shape, dtype)
@@ -163,7 +165,7 @@ def _measure(source, z, block, statistics):
     flat = z.reshape(rows)
     v = dot(flat, flat) / count
     # Rounding the mean matters only where it is large beside the spread.
-    coarse = abs(m) ** 2 > 16 * abs(v)
+    coarse = abs(m * m) > abs(16 * v)
     if coarse.any():
         rest[block] = left = np.where(coarse, dot(flat) / count, 0)
         z -= left
@@ -173,7 +175,7 @@ def _measure(source, z, block, statistics):
 
 
 def _center_of(statistics):
-    """The mean, and the rest if there is one anywhere."""
+    """The mean, and the rest unless it is zero everywhere."""
     mean, rest, _ = statistics
     return mean, rest if mean is not None and rest.any() else None
 
@@ -201,10 +203,7 @@ def _add_over_samples(total, block, values, factors):
 
 
 def _blocks(x, free, weight, bias):
-    """Cut the free axes, outermost first, into pieces: index and shape.
-
-    BLOCK_BYTES fit in the cache. A quarter of x keeps the scratch smaller than x.
-    """
+    """Cut the free axes, outermost first, into pieces: index and shape."""
     if x.size == 0:
         return
     parameter = bias if weight is None else weight
@@ -246,8 +245,19 @@ def store(y, block, z):
         y[block] = z.reshape(y[block].shape)
 
 
+def _outer_factor(weight):
+    """If all samples share the weight: it above ones. Then (rstd, 0) @ this is the outer product.
+
+    BLAS writes it in the time of a copy, broadcasting in three times that. A single column instead
+    of two would go to a slow loop.
+    """
+    if weight is None or weight.shape[1] > 1:
+        return weight
+    return np.stack([weight.reshape(-1), np.ones(weight.size, weight.dtype)])
+
+
 def _scale(rstd, factor, block):
-    """The product of rstd and weight, given None, the weight, or its `_outer_factor`."""
+    """The product of rstd and the weight, which may be None or an `_outer_factor`."""
     if factor is None:
         return rstd
     if factor.ndim > 2:
@@ -255,16 +265,6 @@ def _scale(rstd, factor, block):
     pairs = np.zeros((len(rstd), 2), rstd.dtype)
     pairs[:, 0] = rstd[:, 0, 0, 0]
     return (pairs @ factor)[:, np.newaxis, :, np.newaxis]
-
-
-def _outer_factor(weight, x):
-    """For tokens, the weight above a row of ones: then (rstd, 0) @ this is their outer product.
-
-    BLAS writes it in the time of a copy, where the broadcasting of NumPy takes three times as long.
-    """
-    if weight is None or weight.shape[1] > 1 or x.shape[-1] != weight.size:
-        return weight
-    return np.stack([weight.reshape(-1), np.ones(weight.size, weight.dtype)])
 
 
 def by_rows(operation, source, values, out):
