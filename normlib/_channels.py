@@ -188,7 +188,7 @@ def _over_samples(z):
 
 def _do(steps, z):
     for operation, values in steps:
-        by_features(operation, z, values, (slice(None),) * 2)
+        by_features(operation, z, values, (slice(None),) * 2, z)
     return z
 
 

@@ -1,7 +1,8 @@
 """One forward and one backward for every norm, in blocks that stay in cache.
 
 Textbook NumPy passes over the whole array a dozen times, and each pass waits for memory. Here a
-pass runs over one block, so only the first pass waits, and sums are dot products of BLAS.
+pass runs over one block, so only the first pass waits, and BLAS takes what it can: sums are dot
+products, rows of the gradient are small matrix products.
 
 All norms are one. A layout views an array as (…free axes, …shared axes): one mean and variance
 for each index of the free axes. A block has the shape (…free axes, A, S); weight and bias differ
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK_BYTES = 384 * 1024
+BLOCK_BYTES = 768 * 1024  # of large arrays; the scratch is three blocks
+SMALL_BYTES = 128 * 1024  # between these, a quarter of x, so that the scratch is smaller than x
 RUN = 6144  # numbers that one inner loop of NumPy passes over, where rows can be joined
 
 
@@ -60,7 +62,8 @@ def forward(x, y, free, weight, bias, eps, center, known):
     """Write the normalized x to y and return the statistics."""
     dtype = compute_dtype(x.dtype)
     statistics = known or _no_statistics(x.shape[:free], dtype, center)
-    factor, summand = joined(weight, x), joined(bias, x)
+    mean, rest = _center_of(statistics) if known else (None, None)
+    factor, summand = _outer_factor(weight), joined(bias, x)
     with np.errstate(all="ignore"):  # nan and inf pass through in silence, as in PyTorch
         for block, shape in _blocks(x, free, weight, bias):
             z = space(y, block, shape, dtype)
@@ -68,11 +71,11 @@ def forward(x, y, free, weight, bias, eps, center, known):
             if known is None:
                 source = _measure(source, z, block, statistics)
             elif center:
-                source = _centered(source, z, block, statistics)
+                source = _centered(source, z, block, mean, rest)
             rstd = 1 / np.sqrt(statistics.var[block] + dtype.type(eps))
-            _scale(source, rstd, factor, block, z)
+            by_rows(np.multiply, source, _scale(rstd, factor, block), z)
             if bias is not None:
-                by_features(np.add, z, summand, block)
+                by_features(np.add, z, summand, block, z)
             store(y, block, z)
             del z, source  # before the next block takes as much
     return statistics
@@ -88,38 +91,59 @@ def backward(dy, x, dx, free, weight, bias, eps, statistics, fixed):
     total = np.promote_types(dtype, np.float64)
     dweight = None if weight is None else np.zeros(weight.shape, total)
     dbias = None if bias is None else np.zeros(bias.shape, total)
-    count = math.prod(x.shape[free:])
-    factor = joined(weight, x)
+    mean, rest = _center_of(statistics)
+    planes, factor = np.empty((2 if mean is None else 3, 0), dtype), joined(weight, x)
     with np.errstate(all="ignore"):
+        rstds = 1 / np.sqrt(statistics.var + dtype.type(eps))
+        ones, shares = np.ones_like(rstds), rstds / dtype.type(-math.prod(x.shape[free:]))
         for block, shape in _blocks(x, free, weight, bias):
-            z, t = np.empty(shape, dtype), space(dx, block, shape, dtype)
-            g, source = _load(dy, block, t), _load(x, block, z)
-            if statistics.mean is not None:
-                source = _centered(source, z, block, statistics)
-            rstd = 1 / np.sqrt(statistics.var[block] + dtype.type(eps))
-            if shape[-1] == 1:
-                # In the place of dx, unless a copy of dy is there.
-                along, plain = np.multiply(g, source, out=None if g is t else t), g
-            else:
-                along, plain = dot(g, source), dot(g)
+            if planes.shape[1:] != shape:
+                planes = np.ones((len(planes), *shape), dtype)
+            scaled, z = planes[:2]
+            g, source = _load(dy, block, scaled), _load(x, block, z)
+            if mean is not None:
+                _centered(source, z, block, mean, rest)
+            elif source is not z:
+                z[...] = source
+            t, rstd, tokens = space(dx, block, shape, dtype), rstds[block], shape[-1] == 1
+            along, plain = (np.multiply(g, z, out=t), g) if tokens else (dot(g, z), dot(g))
             if weight is not None:
                 _add_over_samples(dweight, block, along, rstd)
             if bias is not None:
-                _add_over_samples(dbias, block, plain, np.ones_like(rstd))
-            if not fixed:
-                # dx = scale·g − rstd·mean(w g) − rstd·x̂·mean(w g x̂): the last two, in this order,
-                # because rstd³ alone can overflow.
+                _add_over_samples(dbias, block, plain, ones[block])
+            if fixed:
+                by_rows(np.multiply, g, _scale(rstd, weight, block), t)
+            else:
+                # dx = rstd·w g − rstd·x̂·mean(w g x̂) − rstd·mean(w g)
                 w = None if weight is None else _piece(weight, block).swapaxes(-1, -2)
-                along = dot(along.swapaxes(-1, -2), w) * rstd / dtype.type(count)
-                by_rows(np.multiply, source, along * rstd * rstd, z)
-                if statistics.mean is not None:
-                    z += dot(plain.swapaxes(-1, -2), w) * rstd / dtype.type(count)
-            _scale(g, rstd, factor, block, t)
-            if not fixed:
-                t -= z
+                along = dot(along.swapaxes(-1, -2), w) * shares[block]
+                factors = [rstd, along * rstd * rstd]  # in this order: rstd³ alone can overflow
+                if mean is not None:
+                    factors.append(dot(plain.swapaxes(-1, -2), w) * shares[block])
+                if weight is not None and tokens:
+                    by_features(np.multiply, g, factor, block, scaled)
+                else:
+                    factors[0] = _scale(rstd, weight, block)
+                    if g is not scaled:
+                        scaled[...] = g
+                _combine(factors, planes, t)
             store(dx, block, t)
-            del g, source, z, t, along, plain
+            del g, source, t, along, plain
     return dweight, dbias
+
+
+def _combine(factors, planes, out):
+    """Write to out the sum of planes times factors, of which there is one for each row.
+
+    One small matrix product for each row takes the place of five passes.
+    """
+    if out.shape[-1] == 1:
+        planes, out = planes.swapaxes(-1, -2), out.swapaxes(-1, -2)
+    stacked = np.empty((*out.shape[:-1], 1, len(factors)), out.dtype)
+    for i, f in enumerate(factors):
+        stacked[..., 0, i] = f[..., 0]
+    rows = planes.transpose(*range(1, out.ndim), 0, out.ndim)
+    np.matmul(stacked, rows, out=out[..., np.newaxis, :])
 
 
 def _no_statistics(shape, dtype, center):
@@ -141,7 +165,7 @@ def _measure(source, z, block, statistics):
     flat = z.reshape(rows)
     v = dot(flat, flat) / count
     # Rounding the mean matters only where it is large beside the spread.
-    coarse = abs(m) ** 2 > 16 * abs(v)
+    coarse = abs(m * m) > abs(16 * v)
     if coarse.any():
         rest[block] = left = np.where(coarse, dot(flat) / count, 0)
         z -= left
@@ -150,20 +174,26 @@ def _measure(source, z, block, statistics):
     return z
 
 
-def _centered(source, z, block, statistics):
-    by_rows(np.subtract, source, statistics.mean[block], z)
-    if statistics.rest[block].any():
-        z -= statistics.rest[block]
+def _center_of(statistics):
+    """The mean, and the rest unless it is zero everywhere."""
+    mean, rest, _ = statistics
+    return mean, rest if mean is not None and rest.any() else None
+
+
+def _centered(source, z, block, mean, rest):
+    by_rows(np.subtract, source, mean[block], z)
+    if rest is not None:
+        z -= rest[block]
     return z
 
 
 def dot(a, b=None):
-    """Sum a * b over the last axis; b defaults to ones. Never conjugated, for the complex step.
+    """Sum a * b over the last axis; b defaults to ones. Not conjugated, for the complex step.
 
     One dot product for each row, so that no row depends on its neighbors in the block.
     """
-    b = np.ones((1, a.shape[-1]), a.dtype) if b is None else b
-    return (a[..., None, :] @ b[..., None])[..., 0]
+    b = np.ones(a.shape[-1], a.dtype) if b is None else b
+    return np.vecdot(a.conj(), b)[..., np.newaxis]
 
 
 def _add_over_samples(total, block, values, factors):
@@ -173,15 +203,16 @@ def _add_over_samples(total, block, values, factors):
 
 
 def _blocks(x, free, weight, bias):
-    """Cut the free axes, outermost first, into pieces of about BLOCK_BYTES: index and shape."""
+    """Cut the free axes, outermost first, into pieces: index and shape."""
     if x.size == 0:
         return
     parameter = bias if weight is None else weight
     inner = 1 if parameter is None else parameter.shape[-2]
     size, steps = x.nbytes, []
+    most = min(BLOCK_BYTES, max(SMALL_BYTES, size // 4))
     for n in x.shape[:free]:
         size //= n
-        steps.append(min(n, max(1, BLOCK_BYTES // max(size, 1))))
+        steps.append(min(n, max(1, most // max(size, 1))))
         size *= steps[-1]
     tail = (inner, math.prod(x.shape[free:]) // inner)
     cuts = [
@@ -214,15 +245,26 @@ def store(y, block, z):
         y[block] = z.reshape(y[block].shape)
 
 
-def _scale(source, rstd, weight, block, out):
-    """Multiply by rstd and weight: beforehand by each other, if their product is small."""
-    if weight is None:
-        by_rows(np.multiply, source, rstd, out)
-    elif out.shape[-1] == 1:
-        by_rows(np.multiply, source, rstd, out)
-        by_features(np.multiply, out, weight, block)
-    else:
-        by_rows(np.multiply, source, rstd * _piece(weight, block), out)
+def _outer_factor(weight):
+    """If all samples share the weight: it above ones. Then (rstd, 0) @ this is the outer product.
+
+    BLAS writes it in the time of a copy, broadcasting in three times that. A single column instead
+    of two would go to a slow loop.
+    """
+    if weight is None or weight.shape[1] > 1:
+        return weight
+    return np.stack([weight.reshape(-1), np.ones(weight.size, weight.dtype)])
+
+
+def _scale(rstd, factor, block):
+    """The product of rstd and the weight, which may be None or an `_outer_factor`."""
+    if factor is None:
+        return rstd
+    if factor.ndim > 2:
+        return rstd * _piece(factor, block)
+    pairs = np.zeros((len(rstd), 2), rstd.dtype)
+    pairs[:, 0] = rstd[:, 0, 0, 0]
+    return (pairs @ factor)[:, np.newaxis, :, np.newaxis]
 
 
 def by_rows(operation, source, values, out):
@@ -230,23 +272,24 @@ def by_rows(operation, source, values, out):
 
     NumPy is slow with a row, a number and a third array. Two passes are faster than that one.
     """
-    if source is out:
-        operation(out, values, out=out)
+    if source is out or values.shape == out.shape:
+        operation(source, values, out=out)
     else:
         out[...] = values
         operation(source, out, out=out)
 
 
-def by_features(operation, z, parameter, block):
-    """Change z to operation(z, parameter), for a parameter that may be `joined`."""
+def by_features(operation, source, parameter, block, out):
+    """Write operation(source, parameter) to out, for a parameter that may be `joined`."""
     if parameter.ndim > 1:
-        operation(z, _piece(parameter, block), out=z)
+        operation(source, _piece(parameter, block), out=out)
         return
-    flat, run = z.reshape(-1), parameter.size
-    runs = flat[: flat.size // run * run].reshape(-1, run)
-    operation(runs, parameter, out=runs)
-    rest = flat[runs.size :]
-    operation(rest, parameter[: rest.size], out=rest)
+    source, out = source.reshape(-1), out.reshape(-1)
+    run = parameter.size
+    end = out.size // run * run
+    operation(source[:end].reshape(-1, run), parameter, out=out[:end].reshape(-1, run))
+    if end < out.size:
+        operation(source[end:], parameter[: out.size - end], out=out[end:])
 
 
 def joined(parameter, x):
