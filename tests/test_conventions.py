@@ -2,32 +2,36 @@
 
 import inspect
 import re
+from functools import cache
+from typing import NamedTuple
 
 import pytest
 import torch
 import transformers
 from chapters import BOOK, text_of
 from torch import nn
-from torch.nn import functional as F
 
 PAGE = BOOK / "conventions.md"
+WIDTH = 32
 SMALL = {
-    "hidden_size": 32,
+    "hidden_size": WIDTH,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "num_key_value_heads": 2,
     "intermediate_size": 64,
     "vocab_size": 64,
-    "n_embd": 32,
+    "n_embd": WIDTH,
     "n_layer": 2,
     "n_head": 2,
-    "d_model": 32,
+    "d_model": WIDTH,
     "d_ff": 64,
     "num_layers": 2,
     "num_heads": 2,
     "pad_token_id": 0,
     "bos_token_id": 1,
     "eos_token_id": 2,
+    "num_experts": 4,
+    "vocab_size_per_layer_input": 64,
 }
 CONFIGS = {
     "bert": "Bert",
@@ -74,14 +78,36 @@ def codes(cell):
     return re.findall("`([^`]*)`", cell)
 
 
+class Row(NamedTuple):
+    """A line of the table of language models."""
+
+    norm: str
+    eps: float
+    scale: str
+    rounds: str
+
+    @classmethod
+    def read(cls, norm, eps, scale, rounds):
+        assert norm in ("LayerNorm", "RMSNorm")
+        assert rounds in (LAST, BEFORE, SUM_TOO)
+        return cls(norm, float(codes(eps)[0]), scale, rounds)
+
+
+LAST, BEFORE, SUM_TOO = "last", r"before $\gamma$", r"$1 + \gamma$, and last"
 FRAMEWORKS = table("framework", "class", "default of `eps`")
-MODELS = {codes(row[0])[0]: row[1:] for row in table("model", "norm", "`eps`", "scale", "rounds")}
+LANGUAGE_MODELS = table("model", "norm", "`eps`", "scale", "rounds")
+MODELS = {codes(model)[0]: Row.read(*rest) for model, *rest in LANGUAGE_MODELS}
 models = pytest.mark.parametrize("model", MODELS)
 
 
 @pytest.mark.parametrize(
     ("name", "eps"),
-    [(name, codes(row[2])[0]) for row in FRAMEWORKS if row[0] == "PyTorch" for name in codes(row[1])],
+    [
+        (name, codes(row[2])[0])
+        for row in FRAMEWORKS
+        if row[0] == "PyTorch"
+        for name in codes(row[1])
+    ],
 )
 def test_eps_of_a_layer_of_pytorch(name, eps):
     default = inspect.signature(getattr(nn, name)).parameters["eps"].default
@@ -109,53 +135,50 @@ def test_names_of_pytorch():
     assert set(layer.state_dict()) <= {codes(row[1])[0] for row in rows}
 
 
-def norm_of(model):
-    """The class of the norm in the stream of a small model, and the eps that it got."""
+@cache
+def norms_of(model):
+    """The norms of the stream in a small model: all that are as wide as it."""
     config = getattr(transformers, CONFIGS[model] + "Config")
-    default = config()
-    sizes = {name: size for name, size in SMALL.items() if name in default.to_dict()}
-    with torch.device("meta"):
-        built = transformers.AutoModel.from_config(config(**sizes))
-    width = sizes.get("hidden_size", 32)
-    found = []
-    for name, layer in built.named_modules():
-        in_attention = re.search(r"attn\.|attention\.(?!output)|gate", name, re.I)
-        if "norm" in type(layer).__name__.lower() and not in_attention:
-            assert all(p.shape == (width,) for p in layer.parameters())
-            found.append(layer)
+    sizes = {name: size for name, size in SMALL.items() if name in config().to_dict()}
+    found = [
+        layer
+        for layer in transformers.AutoModel.from_config(config(**sizes)).modules()
+        if "norm" in type(layer).__name__.lower()
+        and {p.shape for p in layer.parameters()} <= {(WIDTH,)}
+    ]
     assert len(found) >= 3
-    (kind,) = {type(layer) for layer in found}
-    (eps,) = {getattr(layer, "eps", getattr(layer, "variance_epsilon", None)) for layer in found}
-    return kind, eps, width
+    return found
+
+
+def norm_of(model):
+    """The one class of these norms, and the one eps that they got."""
+    (kind,) = {type(layer) for layer in norms_of(model)}
+    names = ("eps", "variance_epsilon")
+    (eps,) = {next((getattr(n, a) for a in names if hasattr(n, a)), None) for n in norms_of(model)}
+    return kind, eps
 
 
 def make(model, dtype):
-    kind, eps, width = norm_of(model)
-    takes = list(inspect.signature(kind).parameters)
-    arguments = [] if takes[0] == "eps" else [width]
-    layer = kind(*arguments) if eps is None else kind(*arguments, eps=eps)
-    return layer.to(dtype)
+    kind, eps = norm_of(model)
+    width = [] if next(iter(inspect.signature(kind).parameters)) == "eps" else [WIDTH]
+    return (kind(*width) if eps is None else kind(*width, eps=eps)).to(dtype)
 
 
-def reference(row, layer, x, order):
-    """What the row says, in plain steps: statistics in float32, rounding where `order` says."""
-    norm, eps, scale, _ = row
-    eps = float(codes(eps)[0])
+def reference(row, layer, x, eps=None, norm=None, scale=None, rounds=None):
+    """What the row says, in plain steps; each part of it can be exchanged."""
+    norm, eps = norm or row.norm, eps or row.eps
+    scale, rounds = scale or row.scale, rounds or row.rounds
     wide = x.float()
     if norm == "LayerNorm":
-        x_hat = F.layer_norm(wide, x.shape[-1:], eps=eps)
-    else:
-        x_hat = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    if order == "before $\\gamma$":
+        wide = wide - wide.mean(-1, keepdim=True)
+    x_hat = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    if rounds == BEFORE:
         x_hat = x_hat.to(x.dtype)
     if "gamma" in scale:
         gamma = layer.weight
-        if order == "$1 + \\gamma$, and last":
-            gamma = gamma + 1
-        gamma = gamma if order == "before $\\gamma$" else gamma.float()
-        if "1 +" in scale and order != "$1 + \\gamma$, and last":
-            gamma = 1 + gamma
-        x_hat = x_hat * gamma
+        if "1 +" in scale:
+            gamma = 1 + (gamma if rounds == SUM_TOO else gamma.float())
+        x_hat = x_hat * (gamma if rounds == BEFORE else gamma.float())
     if "beta" in scale:
         x_hat = x_hat + layer.bias.float()
     return x_hat.to(x.dtype)
@@ -171,7 +194,7 @@ def randomized(layer):
 
 def inputs(dtype, size=1.0):
     generator = torch.Generator().manual_seed(0)
-    return (size * (torch.randn(2000, 32, generator=generator) + 1)).to(dtype)
+    return (size * (torch.randn(2000, WIDTH, generator=generator) + 1)).to(dtype)
 
 
 def test_every_model_of_the_table_is_known():
@@ -180,69 +203,70 @@ def test_every_model_of_the_table_is_known():
 
 @models
 def test_the_default_eps_of_a_model(model):
-    said = float(codes(MODELS[model][1])[0])
     settings = getattr(transformers, CONFIGS[model] + "Config")().to_dict()
-    eps = [v for k, v in settings.items() if re.search(r"eps(ilon)?$", k) and "norm" in k]
-    assert eps in ([said], [])
-    assert norm_of(model)[1] in (said, None if not eps else said)
+    eps = [v for k, v in settings.items() if re.search(r"norm.*eps(ilon)?$", k)]
+    built = norm_of(model)[1]
+    if model == "olmo":  # written into its code; the formula below sees it
+        assert eps == []
+        assert built is None
+    else:
+        assert eps == [MODELS[model].eps] == [built]
 
 
 @models
-def test_the_parameters_of_a_model_and_what_they_start_at(model):
-    scale = MODELS[model][2]
-    layer = make(model, torch.float32)
-    parameters = dict(layer.named_parameters())
-    assert ("weight" in parameters) == ("gamma" in scale)
-    assert ("bias" in parameters) == ("beta" in scale)
-    if "weight" in parameters and model != "nemotron":  # its model sets the weights, see below
-        start = 0.0 if "1 +" in scale else 1.0
-        assert set(parameters["weight"].tolist()) == {start}
+def test_the_parameters_of_a_model(model):
+    names = {name for name, _ in make(model, torch.float32).named_parameters()}
+    said = {
+        name
+        for name, symbol in (("weight", "gamma"), ("bias", "beta"))
+        if symbol in MODELS[model].scale
+    }
+    assert names == said
 
 
 @models
 @torch.no_grad()
-def test_a_fresh_model_multiplies_by_one(model):
-    x = inputs(torch.float32)
-    layer = make(model, torch.float32)
-    if model == "nemotron":
-        config = transformers.NemotronConfig(**{k: SMALL[k] for k in list(SMALL)[:6]})
-        layer = transformers.AutoModel.from_config(config).norm
-        assert set(layer.weight.tolist()) == {0.0}
-    _, eps, _, order = MODELS[model]
-    plain = reference([MODELS[model][0], eps, "none", order], layer, x, order)
-    assert torch.allclose(layer(x), plain, atol=1e-6)
+def test_what_a_fresh_norm_multiplies_by(model):
+    """So that γ starts at 0 where the norm multiplies by 1 + γ, and at 1 elsewhere."""
+    layer, x = norms_of(model)[0], inputs(torch.float32)
+    factor = 2 if model == "nemotron" else 1  # as the page says
+    plain = reference(MODELS[model], layer, x, scale="none")
+    assert torch.allclose(layer(x), factor * plain, atol=1e-5)
 
 
 @models
 @torch.no_grad()
 def test_the_formula_of_a_model_in_float32(model):
-    """At three sizes, so that another eps would be seen; with and without the mean differ."""
-    row = MODELS[model]
-    other = ["RMSNorm" if row[0] == "LayerNorm" else "LayerNorm", *row[1:]]
-    layer = randomized(make(model, torch.float32))
-    eps = float(codes(row[1])[0])
-    for size in (1.0, eps**0.5, 0.1 * eps**0.5):
+    """At three sizes, so that another eps shows, and with a mean, so that centering shows."""
+    row, layer = MODELS[model], randomized(make(model, torch.float32))
+    other = "RMSNorm" if row.norm == "LayerNorm" else "LayerNorm"
+
+    def agrees(x, **exchanged):
+        return torch.allclose(layer(x), reference(row, layer, x, **exchanged), 1e-3, 1e-4)
+
+    for size in (1.0, row.eps**0.5, 0.1 * row.eps**0.5):
         x = inputs(torch.float32, size)
-        y = layer(x)
-        assert torch.allclose(y, reference(row, layer, x, row[3]), rtol=1e-4, atol=1e-5)
-        assert not torch.allclose(y, reference(other, layer, x, row[3]), rtol=0.1, atol=0.1 * y.std())
+        assert agrees(x)
+        assert not agrees(x, norm=other)
     for factor in (0.5, 2):
-        wrong = [row[0], f"`{factor * eps}`", *row[2:]]
-        assert not torch.allclose(y, reference(wrong, layer, x, row[3]), rtol=0.1, atol=0.01)
+        assert not agrees(x, eps=factor * row.eps)
+    if "gamma" in row.scale:
+        plain, plus = row.scale.replace("1 + ", ""), row.scale.replace("$\\gamma", "$1 + \\gamma")
+        assert not agrees(x, scale=plain if "1 +" in row.scale else plus)
 
 
 @models
 @torch.no_grad()
-def test_the_order_of_rounding_of_a_model(model):
-    row = MODELS[model]
-    layer, x = randomized(make(model, torch.bfloat16)), inputs(torch.bfloat16)
-    y = layer(x)
-    assert y.dtype == torch.bfloat16
+def test_the_rounding_of_a_model(model):
+    row, layer = MODELS[model], randomized(make(model, torch.bfloat16))
+    x = inputs(torch.bfloat16)
 
-    def share_of_differences(order):
-        return (reference(row, layer, x, order) != y).float().mean()
+    def differ(rounds):
+        return (layer(x) != reference(row, layer, x, rounds=rounds)).float().mean()
 
-    assert share_of_differences(row[3]) < 1e-3  # but for a rare tie
-    for order in {"last", "before $\\gamma$", "$1 + \\gamma$, and last"} - {row[3]}:
-        same = (order != "before $\\gamma$" and "1 +" not in row[2]) or row[2] == "none"
-        assert share_of_differences(order) > 0.05 or same
+    assert layer(x).dtype == torch.bfloat16
+    assert differ(row.rounds) < 1e-3  # but for a rare tie
+    if "gamma" in row.scale:
+        assert differ(LAST if row.rounds == BEFORE else BEFORE) > 0.1
+    if "1 +" in row.scale:
+        assert differ(LAST if row.rounds == SUM_TOO else SUM_TOO) > 0.1
