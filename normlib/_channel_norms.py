@@ -75,6 +75,8 @@ def batch_norm(
            [ 1.,  1.]])
     >>> mean, var
     (array([0.2, 2. ]), array([ 1.1, 20.9]))
+
+    Built step by step in chapter 04.
     """
     return _channels.batch_norm(
         x, running_mean, running_var, weight, bias, training, momentum, eps
@@ -116,6 +118,11 @@ def batch_norm_vjp(
     vjp : callable
         ``vjp(dy)`` returns ``(dx, dweight, dbias)``; the gradient of an absent parameter is None.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `batch_norm`; ``vjp`` also if dy is not an array of the shape of y.
+
     Examples
     --------
     >>> import numpy as np, normlib as nl
@@ -125,6 +132,8 @@ def batch_norm_vjp(
     >>> dx, dweight, dbias = vjp(x)
     >>> bool(abs(dx.sum(0)).max() < 1e-12), dweight.shape, dbias
     (True, (2,), None)
+
+    Built step by step in chapter 04.
     """
     return _channels.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
 
@@ -222,6 +231,11 @@ def instance_norm_vjp(
     vjp : callable
         ``vjp(dy)`` returns ``(dx, dweight, dbias)``; the gradient of an absent parameter is None.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `instance_norm`; ``vjp`` also if dy is not an array of the shape of y.
+
     Examples
     --------
     >>> import numpy as np, normlib as nl
@@ -303,6 +317,11 @@ def group_norm_vjp(x, num_groups, weight=None, bias=None, eps=1e-5):
         The output of `group_norm`.
     vjp : callable
         ``vjp(dy)`` returns ``(dx, dweight, dbias)``; the gradient of an absent parameter is None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `group_norm`; ``vjp`` also if dy is not an array of the shape of y.
 
     Examples
     --------

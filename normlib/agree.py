@@ -35,7 +35,10 @@ class Disagreement(AssertionError):
 
 @dataclass(frozen=True)
 class Agreement:
-    """The largest differences found, one row for each probe; its text form is a table."""
+    """What `agrees` returns: the largest differences, one row for each probe.
+
+    Its text form is a table.
+    """
 
     name: str
     rows: tuple  # (probe, difference from normlib, difference from torch or None, allowed)

@@ -83,6 +83,8 @@ def normalize(x, axis=-1, center=True, eps=1e-5):
     >>> nl.normalize(x, axis=-1, eps=0.0)
     array([[-1.,  1.],
            [-1.,  1.]])
+
+    Built step by step in chapter 02.
     """
     return _normalize(x, axis, center, eps)[0]
 
@@ -108,7 +110,8 @@ def normalize_vjp(x, axis=-1, center=True, eps=1e-5):
     y : ndarray
         The normalized array.
     vjp : callable
-        ``vjp(dy)`` returns the tuple ``(dx,)``.
+        ``vjp(dy)`` returns the tuple ``(dx,)``; dy and dx have the shape of x. Errors are those of
+        `normalize`.
 
     Examples
     --------
@@ -117,6 +120,8 @@ def normalize_vjp(x, axis=-1, center=True, eps=1e-5):
     >>> (dx,) = vjp(np.array([1.0, 0.0, 0.0]))
     >>> bool(abs(dx.sum()) < 1e-12)  # the mean was projected out
     True
+
+    Built step by step in chapter 03.
     """
     y, vjp = _normalize(x, axis, center, eps)
 
@@ -200,6 +205,11 @@ def layer_norm_vjp(x, normalized_shape, weight=None, bias=None, eps=1e-5):
         The output of `layer_norm`.
     vjp : callable
         ``vjp(dy)`` returns ``(dx, dweight, dbias)``; the gradient of an absent parameter is None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `layer_norm`; ``vjp`` also if dy is not an array of the shape of y.
 
     Examples
     --------
@@ -285,6 +295,11 @@ def rms_norm_vjp(x, normalized_shape, weight=None, eps=None):
         The output of `rms_norm`.
     vjp : callable
         ``vjp(dy)`` returns ``(dx, dweight)``; the gradient of an absent weight is None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rms_norm`; ``vjp`` also if dy is not an array of the shape of y.
 
     Examples
     --------

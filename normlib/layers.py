@@ -26,7 +26,13 @@ class _Layer:
         return y
 
     def backward(self, dy):
-        """Return dx for the last call, and leave the parameters' gradients in ``grad``."""
+        """Return dx for the last call, and leave the parameters' gradients in ``grad``.
+
+        Raises
+        ------
+        RuntimeError
+            If the layer was not called before.
+        """
         if self._vjp is None:
             raise RuntimeError("backward needs a forward pass first: call the layer on x.")
         dx, *gradients = self._vjp(dy)
@@ -80,6 +86,8 @@ class _Layer:
 class LayerNorm(_Layer):
     r"""Layer normalization with its parameters, as ``torch.nn.LayerNorm``.
 
+    Formula, shapes and errors are those of `layer_norm`.
+
     Parameters
     ----------
     normalized_shape : tuple of int, or int
@@ -122,6 +130,8 @@ class LayerNorm(_Layer):
 class RMSNorm(_Layer):
     r"""RMS normalization with its weight, as ``torch.nn.RMSNorm``.
 
+    Formula, shapes and errors are those of `rms_norm`.
+
     Parameters
     ----------
     normalized_shape : tuple of int, or int
@@ -151,6 +161,8 @@ class RMSNorm(_Layer):
 
 class GroupNorm(_Layer):
     r"""Group normalization with its parameters, as ``torch.nn.GroupNorm``.
+
+    Formula, shapes and errors are those of `group_norm`.
 
     Parameters
     ----------
@@ -222,7 +234,8 @@ class _RunningNorm(_Layer):
 class BatchNorm(_RunningNorm):
     r"""Batch normalization with parameters and running statistics, as ``torch.nn.BatchNorm1d``.
 
-    One class serves (N, C), (N, C, L), (N, C, H, W) and (N, C, D, H, W).
+    One class serves (N, C), (N, C, L), (N, C, H, W) and (N, C, D, H, W). Formula and errors are
+    those of `batch_norm`.
 
     Parameters
     ----------
@@ -248,6 +261,8 @@ class BatchNorm(_RunningNorm):
     array([-1.,  1.])
     >>> norm.running_mean, norm.running_var  # new · 0.1 + old · 0.9
     (array([0.2]), array([1.1]))
+
+    Built step by step in chapter 04.
     """
 
     _function = staticmethod(functional.batch_norm_vjp)
@@ -278,7 +293,8 @@ class BatchNorm(_RunningNorm):
 class InstanceNorm(_RunningNorm):
     r"""Instance normalization, as ``torch.nn.InstanceNorm1d``: no parameters by default.
 
-    One class serves (N, C, L), (N, C, H, W) and (N, C, D, H, W).
+    One class serves (N, C, L), (N, C, H, W) and (N, C, D, H, W). Formula and errors are those of
+    `instance_norm`.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ def prose(path_or_text):
 
 def _keep_prose_of_directive(fence):
     head = fence["head"].strip()
-    if re.match(r"\{(div|admonition|note|tip|warning|margin|exercise-start)\}", head):
+    if re.match(r"\{(div|admonition|note|tip|warning|margin|exercise-start|glossary)\}", head):
         return fence["body"]
     return ""
 

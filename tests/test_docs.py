@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+from chapters import BOOK, cells, text_of
 
 import normlib as nl
 import normlib.gpt
@@ -24,6 +25,41 @@ MODULES = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in FILES]
 def test_the_examples_of_a_module_are_true(name):
     results = doctest.testmod(importlib.import_module(name))
     assert results.failed == 0
+
+
+def in_snake_case(name):
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=RMS)", "_", name).lower().strip("_")
+
+
+@pytest.mark.parametrize("name", nl.__all__)
+def test_the_chapter_that_a_docstring_names_builds_it(name):
+    """A function by its name, a class by the function that it wraps."""
+    chapter = re.search(
+        r"^Built step by step in chapter (\d\d)\.$", inspect.getdoc(getattr(nl, name)), re.M
+    )
+    pages = list(BOOK.glob(f"{chapter[1]}_*.md")) if chapter else []
+    for page in pages:
+        scratch = [cell.source for cell in cells(page) if "scratch" in cell.tags]
+        assert any(f"def {in_snake_case(name)}(" in source for source in scratch)
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/gpt.md"])
+def test_the_example_of_a_sweep_is_true(page, monkeypatch):
+    """All of it but the training, for which published runs stand in."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.S) if "sweep(" in c]
+    asked = []
+
+    def sweep(name, pairs, text):
+        asked.extend([name, *pairs])
+        return nl.load_results(name).filter(placement="pre")
+
+    monkeypatch.setattr(normlib.gpt, "sweep", sweep)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    assert len(asked) == 1 + 2 * 2 * 5
+    assert "placement" in printed.getvalue()
 
 
 PUBLIC = [(owner, name) for owner in (nl, nl.gpt, nl.results) for name in owner.__all__]
@@ -61,3 +97,13 @@ def test_the_example_of_the_readme_runs_and_names_the_mistake():
         exec(code.replace("nl.check(layer_norm)", "report = nl.check(layer_norm)"), scope)
     expected = "\n".join(line.rstrip() for line in said)
     assert repr(scope["report"]).split() == expected.replace("#", "").split()
+
+
+def test_the_glossary_is_in_order_and_says_where_each_word_is_at_home():
+    body = re.search(r"```\{glossary\}\n(.*?)```", text_of(BOOK / "glossary.md"), re.S)[1]
+    entries = [entry.splitlines() for entry in body.strip().split("\n\n")]
+    terms = [lines[0].strip("`") for lines in entries]
+    assert terms == sorted(terms, key=str.lower)
+    for term, *sentences in entries:
+        assert 2 <= len(sentences) <= 4, term
+        assert re.search(r"Chapter \d|\{doc\}", " ".join(sentences)), term

@@ -28,6 +28,13 @@ class Text:
         How many these are. Always take it from here; it differs between texts.
     sha256 : str
         Fingerprint of the content. Losses of two runs compare only where it is the same.
+    ids : torch.Tensor
+        The whole text as numbers (N,).
+
+    Raises
+    ------
+    ValueError
+        If the text is empty.
 
     Examples
     --------
@@ -62,7 +69,13 @@ class Text:
         return len(self.chars)
 
     def encode(self, string):
-        """Turn characters into their numbers (T,)."""
+        """Turn characters into their numbers (T,).
+
+        Raises
+        ------
+        ValueError
+            For a character that does not occur in the text.
+        """
         number = {char: i for i, char in enumerate(self.chars)}
         unknown = sorted(set(string) - set(number))
         if unknown:
@@ -138,6 +151,11 @@ def draw_batch(ids, batch_size, block_size, generator):
     -------
     idx, targets : torch.Tensor
         Both (B, T); `targets` is one character later.
+
+    Raises
+    ------
+    RuntimeError
+        If the text has not more than `block_size` characters; `Text.split` says so in words.
 
     Examples
     --------

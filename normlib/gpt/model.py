@@ -267,6 +267,11 @@ class GPT(nn.Module):
             Tokens (B, T) with T at most `block_size`.
         targets : torch.Tensor, optional
             The tokens that follow, of the same shape.
+
+        Raises
+        ------
+        ValueError
+            If T is larger.
         """
         T = idx.shape[1]
         if self.config.block_size < T:

@@ -64,6 +64,12 @@ def make_norm(name, dim, eps=1e-5, bias=True):
     Returns
     -------
     torch.nn.Module
+        It maps (…, dim) to the same shape.
+
+    Raises
+    ------
+    ValueError
+        For another name.
 
     Examples
     --------

@@ -39,7 +39,17 @@ def stream(model):
 
 
 def residual_rms(model, idx, targets):
-    """Root mean square of the residual stream: after the embedding and after each block."""
+    """Root mean square of the residual stream: after the embedding and after each block.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig, probes
+    >>> idx = torch.zeros(1, 4, dtype=torch.long)
+    >>> sizes = probes.residual_rms(GPT(GPTConfig(vocab_size=5, placement="post")), idx, idx)
+    >>> [round(size, 2) for size in sizes[1:]]  # LayerNorm stands at the end of each block
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
     return [x.float().pow(2).mean().sqrt().item() for x in _stream(model, idx)]
 
 

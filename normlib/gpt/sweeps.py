@@ -20,7 +20,10 @@ from normlib.results import Runs
 
 
 class Grid(list):
-    """A list of configurations; ``models * trainings`` pairs each with each, ``+`` joins."""
+    """A list of configurations; ``models * trainings`` pairs each with each, ``+`` joins.
+
+    `grid` makes it.
+    """
 
     def __mul__(self, other):
         """Pair every configuration here with every one there."""
@@ -44,6 +47,13 @@ def grid(config, **choices):
     Returns
     -------
     Grid
+
+    Raises
+    ------
+    ValueError
+        For a name that is no field, or a value that the configuration refuses.
+    TypeError
+        If the values of a field are not a list.
 
     Examples
     --------

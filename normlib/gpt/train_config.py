@@ -41,7 +41,7 @@ class TrainConfig:
     Raises
     ------
     ValueError
-        For a value out of range.
+        For a value out of range, or a `weight_decay` that the optimizer does not have.
 
     Examples
     --------
@@ -82,14 +82,29 @@ class TrainConfig:
 
 
 def learning_rate(config, step):
-    """Learning rate of a step.
+    r"""Learning rate of a step.
+
+    .. math::
+
+        \eta_t = \begin{cases}
+        \eta\, (t + 1) / w & t < w \\
+        \eta\, \bigl(0.1 + 0.9 \cdot \tfrac12 (1 + \cos \pi u)\bigr) & \text{cosine} \\
+        \eta & \text{none}
+        \end{cases}
+        \qquad u = \frac{t - w}{\max(1, T - w)}
+
+    with the rate :math:`\eta`, w steps of warm-up and T steps in all.
 
     Parameters
     ----------
     config : TrainConfig
         Its `lr`, `warmup`, `decay` and `steps`.
     step : int
-        Counted from 0.
+        t, counted from 0.
+
+    Returns
+    -------
+    float
 
     Examples
     --------

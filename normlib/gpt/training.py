@@ -54,6 +54,12 @@ class Trainer:
     model : GPT
         The model as it is now.
 
+    Raises
+    ------
+    ValueError
+        For an unknown probe, a vocabulary smaller than that of the text, or a text too short for
+        one block in each of its parts.
+
     Examples
     --------
     >>> from normlib.gpt import GPTConfig, Text, TrainConfig, Trainer
@@ -132,7 +138,13 @@ class Trainer:
         }
 
     def load_state_dict(self, state):
-        """Go on from a `state_dict` of the same configurations and text."""
+        """Go on from a `state_dict` of the same configurations and text.
+
+        Raises
+        ------
+        ValueError
+            If it is of others.
+        """
         own = self.state_dict()["configs"]
         if state["configs"] != own:
             raise ValueError("the checkpoint is of another model, training or text: start anew.")
@@ -227,6 +239,11 @@ def train(model_config, config, text=None, probes=(), device=None, progress=None
     -------
     Run
         Also for a run that diverged, with ``diverged=True``.
+
+    Raises
+    ------
+    ValueError
+        As `Trainer`.
 
     Examples
     --------
