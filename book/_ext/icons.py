@@ -34,7 +34,9 @@ def subset_fonts(app, exception):
         font = TTFont(source)
         options = subset.Options(flavor="woff2", notdef_outline=True)
         chosen = subset.Subsetter(options)
-        chosen.populate(unicodes=codes)
+        # A browser refuses a font without glyphs, and loads the theme's whole .ttf in its place.
+        drawn = font.getBestCmap().keys()
+        chosen.populate(unicodes=codes & drawn or {min(drawn)})
         chosen.subset(font)
         with io.BytesIO() as file:
             subset.save_font(font, file, options)
