@@ -5,6 +5,7 @@ outputs in the book. Here the cache lives in a folder named after the library's 
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from jupyter_cache import get_cache
@@ -34,6 +35,7 @@ def run_notebooks(app, env, docnames):
 
 
 def setup(app):
+    os.environ["NORMLIB_QUIET"] = "1"  # the kernels inherit it: no lines of progress in the book
     app.connect("config-inited", use_cache_of_this_code, priority=100)
     app.connect("env-before-read-docs", run_notebooks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
