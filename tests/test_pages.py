@@ -164,6 +164,18 @@ def test_without_a_repository_there_is_no_link_to_one(book):
         assert "executablebooks/jupyter-book" not in path.read_text(encoding="utf-8")
 
 
+def test_a_claim_does_not_end_the_paragraph(book):
+    plain = r"[A-Z][\w ,:;]+\."  # sentences that are the same in the page
+    found = 0
+    for path in CHAPTERS:
+        html = (book / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        for before, after in re.findall(rf"^({plain})\n% claim: .*\n({plain})$", text, re.M):
+            assert f"{before}\n{after}" in html
+            found += 1
+    assert found > 0
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass

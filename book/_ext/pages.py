@@ -8,7 +8,9 @@ import shutil
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+from docutils import nodes
 from repository import git
+from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).parents[2]
 MATHJAX = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]  # 1.7 of the package's 24 MB
@@ -19,6 +21,25 @@ def source_date():
     if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
         return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date().isoformat()
     return git("log", "-1", "--format=%cs") or datetime.date.today().isoformat()
+
+
+class ClaimsInsideParagraphs(SphinxTransform):
+    """Text goes on after `% claim: name` on a line of its own; Markdown begins a paragraph there."""
+
+    default_priority = 100
+
+    def apply(self):
+        for claim in [c for c in self.document.findall(nodes.comment) if "claim:" in c.astext()]:
+            siblings, i = claim.parent.children, claim.parent.index(claim)
+            around = [*siblings[max(i - 1, 0) : i], *siblings[i + 1 : i + 2]]
+            if [type(node) for node in around] != [nodes.paragraph] * 2:
+                continue
+            before, after = around
+            end = before.line + before.rawsource.count("\n")
+            if after.line == end + 2:  # nothing between them but the claim
+                before += [nodes.Text("\n"), *after.children]
+                before.rawsource += "\n\n" + after.rawsource
+                claim.parent.remove(after)
 
 
 def say_versions(app, config):
@@ -73,6 +94,7 @@ def copy_mathjax(app, exception):
 
 
 def setup(app):
+    app.add_transform(ClaimsInsideParagraphs)
     app.connect("config-inited", say_versions, priority=100)
     app.connect("env-get-outdated", pages_made_with_older_files)
     app.connect("write-started", number_by_chapter)
