@@ -24,7 +24,7 @@ def source_date():
 
 
 class ClaimsInsideParagraphs(SphinxTransform):
-    """Text goes on after `% claim: name` on a line of its own; Markdown begins a paragraph there."""
+    """Text goes on after a line `% claim: name`, where Markdown begins a new paragraph."""
 
     default_priority = 100
 
