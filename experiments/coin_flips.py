@@ -32,11 +32,12 @@ from normlib.results import Run, Runs
 
 NAME = "coin_flips"
 CONFIG = GPTConfig(vocab_size=2, n_layer=2, n_head=2, n_embd=32, block_size=4)
-NORMS, SIZES, SEEDS = ("layernorm", "batchnorm"), (1, 2, 4, 16), range(8)
-STEPS, RATE, EVERY = 1200, 3e-3, 100
+SIZES, SEEDS = (1, 2, 4, 16), range(5)
+ARMS = [("layernorm", 1), *(("batchnorm", size) for size in SIZES)]
+STEPS, RATE, EVERY = 1200, 3e-3, 300
 MOMENTS = range(0, STEPS + 1, EVERY)
 FLIPS = torch.tensor([*itertools.product([0, 1], repeat=CONFIG.block_size + 1)])  # all (32, 5)
-SAMPLE = 2048  # sequences in random batches, where a batch is more than one
+SAMPLE = 1024  # sequences in random batches, where a batch is more than one
 
 
 class TokenBatchNorm(nn.BatchNorm1d):
@@ -131,7 +132,7 @@ def source():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    runs = Runs(run(norm, size, seed) for norm in NORMS for size in SIZES for seed in SEEDS)
+    runs = Runs(run(*arm, seed) for arm in ARMS for seed in SEEDS)
     path = PUBLISHED / f"{NAME}.json"
     runs.save(path)
     size = path.stat().st_size
@@ -140,8 +141,7 @@ if __name__ == "__main__":
         sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
     for mode in ("train", "eval"):
         print(mode)
-        for norm in NORMS:
-            for batch_size in SIZES:
-                some = runs.filter(norm=norm, batch_size=batch_size)
-                last = torch.tensor([r.probes[f"{mode}_loss"]["values"][-1] for r in some])
-                print(f"{norm:10} {batch_size:3}  {last.mean():.3f} ± {last.std():.3f}")
+        for norm, batch_size in ARMS:
+            some = runs.filter(norm=norm, batch_size=batch_size)
+            last = torch.tensor([r.probes[f"{mode}_loss"]["values"][-1] for r in some])
+            print(f"{norm:10} {batch_size:3}  {last.mean():.3f} ± {last.std():.3f}", last)
