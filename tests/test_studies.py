@@ -24,7 +24,7 @@ STUDIES = [
 ]
 STEPS = 4  # of a re-run
 every = pytest.mark.parametrize("name", STUDIES)
-OTHERS = ["covariate_shift", "depth_gain"]  # not of GPTs; they have tests of their own
+OTHERS = ["batch_size", "coin_flips", "covariate_shift", "depth_gain"]  # no sweeps of normlib.gpt
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
 
 

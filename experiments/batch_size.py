@@ -1,0 +1,140 @@
+"""Train and eval: what does batch norm lose by the size of its batches, and whose statistics help?
+
+A network with two batch norms learns scikit-learn's digits with batches of 2 to 64. The same
+weights are then tested with four kinds of statistics; losses in nats, errors in percent:
+
+batch
+    Those of test batches of the size used in training, drawn at random.
+sorted
+    The same, but the test images stand in the order of their classes.
+running
+    The running averages, as in evaluation.
+precise
+    Recomputed after training, over all training images in one batch.
+"""
+
+import copy
+import sys
+import time
+from types import SimpleNamespace
+
+import sklearn
+import torch
+from digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, digits, generators
+from study import LARGEST, PUBLISHED
+from torch import nn
+from torch.nn import functional as F
+
+from normlib.gpt.provenance import provenance
+from normlib.results import Run, Runs
+
+NAME = "batch_size"
+SIZES, MOMENTA, SEEDS = (2, 4, 8, 16, 32, 64), (0.1, 0.9), range(8)
+STEPS, RATE, FULL_RATE_FROM, EVERY = 600, 0.02, 16, 50
+KINDS = ("batch", "sorted", "running", "precise")
+
+
+def network(momentum=0.1):
+    """Two hidden layers, each with a batch norm."""
+    return nn.Sequential(
+        *(nn.Linear(64, WIDTH), nn.BatchNorm1d(WIDTH, momentum=momentum), nn.ReLU()),
+        *(nn.Linear(WIDTH, WIDTH), nn.BatchNorm1d(WIDTH, momentum=momentum), nn.ReLU()),
+        nn.Linear(WIDTH, CLASSES),
+    )
+
+
+@torch.no_grad()
+def with_precise_statistics(net, x):
+    """A copy in evaluation whose statistics are those of x, all at once."""
+    net = copy.deepcopy(net).train()
+    for layer in net:
+        if isinstance(layer, nn.BatchNorm1d):
+            layer.momentum = 1.0  # the buffers become the statistics of the next batch
+    net(x)
+    return net.eval()
+
+
+@torch.no_grad()
+def loss_and_error(net, x, y, size=None):
+    """Test in whole batches of a size, or all at once; the network stays as it is."""
+    net = copy.deepcopy(net)
+    count = len(x) // size * size if size else len(x)
+    logits = torch.cat([net(part) for part in x[:count].split(size or count)])
+    wrong = logits.argmax(1) != y[:count]
+    return [F.cross_entropy(logits, y[:count]).item(), 100 * wrong.float().mean().item()]
+
+
+def measure(net, train_x, test_x, test_y, size):
+    """Loss and error of a trained network for each of KINDS."""
+    order = test_y.argsort(stable=True)
+    return {
+        "batch": loss_and_error(net.train(), test_x, test_y, size),
+        "sorted": loss_and_error(net.train(), test_x[order], test_y[order], size),
+        "running": loss_and_error(net.eval(), test_x, test_y),
+        "precise": loss_and_error(with_precise_statistics(net, train_x), test_x, test_y),
+    }
+
+
+def run(size, momentum, seed, steps=STEPS):
+    """Train one network and measure it."""
+    begin, rng = time.perf_counter(), generators(BATCHES, [seed])
+    split = Split.of([seed])
+    torch.manual_seed(seed)
+    net = network(momentum)
+    lr = RATE * min(1, size / FULL_RATE_FROM)
+    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9)
+    logged, losses, sizes = [], [], []
+    for step in range(steps):
+        (x,), (y,) = split.batch(rng, size)
+        loss = F.cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        if step % EVERY == 0:
+            logged.append(step)
+            losses.append(loss.item())
+            sizes.append(torch.cat([p.grad.flatten() for p in net.parameters()]).norm().item())
+        optimizer.step()
+    found = measure(net, split.train[0][0], split.test[0][0], split.test[1][0], size)
+    return Run(
+        model={"norm": "batchnorm", "n_layer": 2, "width": WIDTH, "momentum": momentum},
+        training={
+            **{"steps": steps, "batch_size": size, "lr": lr, "optimizer": "sgd"},
+            **{"sgd_momentum": 0.9, "n_train": N_TRAIN, "seed": seed},
+        },
+        steps=logged,
+        loss=losses,
+        grad_norm=sizes,
+        val_loss=found["running"][0],
+        diverged=False,
+        probes={kind: {"steps": [steps], "values": [found[kind]]} for kind in KINDS},
+        provenance=source(),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def source():
+    """Where these results come from."""
+    data = SimpleNamespace(name="load_digits", sha256=digits()[2], vocab_size=CLASSES)
+    origin = provenance(data, torch.device("cpu"))
+    origin["versions"]["scikit-learn"] = sklearn.__version__
+    corpus = {"name": data.name, "sha256": data.sha256, "images": len(digits()[1])}
+    return origin | {"corpus": corpus | {"classes": CLASSES}}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    runs = Runs(run(b, m, seed) for m in MOMENTA for b in SIZES for seed in SEEDS)
+    path = PUBLISHED / f"{NAME}.json"
+    runs.save(path)
+    size = path.stat().st_size
+    print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
+    if size > LARGEST:
+        sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
+    for momentum in MOMENTA:
+        print(f"\nmomentum {momentum}: loss and error in %, mean ± sd", *KINDS)
+        for batch_size in SIZES:
+            some = runs.filter(momentum=momentum, batch_size=batch_size)
+            rows = torch.tensor([[r.probes[k]["values"][0] for k in KINDS] for r in some])
+            cells = zip(rows.mean(0).tolist(), rows.std(0).tolist(), strict=True)
+            text = [f"{m[0]:.3f} ± {s[0]:.3f}, {m[1]:.1f} ± {s[1]:.1f}" for m, s in cells]
+            print(f"{batch_size:3}", *text, sep="  |  ")
