@@ -5,6 +5,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from figures import mounted
 
 from normlib import widgets
 
@@ -60,13 +61,11 @@ def test_it_asks_nobody_and_has_no_error(figure, name):
 def test_two_on_one_page_do_not_share_state(figure, name):
     one = figure(name, twice=True)
     assert one.host.count() == 2
-    one.host.nth(1).scroll_into_view_if_needed()
-    one.page.wait_for_selector(f'.normlib-figure[data-figure="{name}"][data-mounted] >> nth=1')
-    one.page.wait_for_timeout(700)  # until its live region has said where it starts
+    mounted(one.page, name, nth=1).rest()  # until it has said where it starts
     before = one.host.nth(1).locator(".nl").inner_html()
     first_control = one.root.locator("input:not(:checked), button").first
     first_control.click(force=True)
-    one.settle()
+    one.rest()
     assert one.host.nth(1).locator(".nl").inner_html() == before
     ids = one.page.evaluate(
         """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
@@ -78,11 +77,15 @@ def test_two_on_one_page_do_not_share_state(figure, name):
 @every
 def test_nothing_moves_by_itself_or_under_reduced_motion(figure, name):
     one = figure(name, reduced_motion="reduce")
-    running = "() => document.getAnimations().length"
-    assert one.page.evaluate(running) == 0
+    one.rest()
     before = one.root.inner_html()
-    one.page.wait_for_timeout(600)
+    one.rest(5000)
     assert one.root.inner_html() == before
+    running = "(el) => el.shadowRoot.getAnimations({ subtree: true }).map((a) => a.transitionProperty)"
+    assert one.host.first.evaluate(running) == []
+    one.root.locator("input:not(:checked), button").first.click(force=True)
+    one.settle()
+    assert one.host.first.evaluate(running) == []
 
 
 @every
