@@ -312,30 +312,9 @@ def test_a_link_opens_a_state(figure):
     assert fig.stats()["depth"] == 12
 
 
-def test_no_violation_after_training_and_with_own_model(figure, capsys):
+def test_no_violation_after_training_and_with_own_model(figure):
     state = {"placement": "deepnorm", "moment": "trained", "depth": 12, "mine": MINE}
     for theme in ("light", "dark"):
         fig = figure(NAME, theme=theme, traits=state)
         found = Axe().run(fig.page, context=f'.normlib-figure[data-figure="{NAME}"]')
         assert [v["id"] for v in found.response["violations"]] == []
-    times = fig.host.first.evaluate(
-        """async (el) => {
-            const names = ["post", "pre", "peri", "none"];
-            const took = [];
-            const real = window.requestAnimationFrame;
-            window.requestAnimationFrame = (work) => real((now) => {
-                const began = performance.now(); work(now); took.push(performance.now() - began);
-            });
-            for (let i = 0; i < 12; i++) {
-                el.model.set("placement", names[i % 4]); el.model.save_changes();
-                await new Promise((done) => setTimeout(done, 450));
-            }
-            window.requestAnimationFrame = real;
-            return took.sort((a, b) => a - b);
-        }"""
-    )
-    with capsys.disabled():
-        print(
-            f"\n{NAME}: script per frame, median {times[len(times) // 2]:.2f} ms, "
-            f"largest {times[-1]:.2f} ms"
-        )

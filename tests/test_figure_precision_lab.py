@@ -257,23 +257,3 @@ def test_python_refuses_nonsense():
         with pytest.raises(traitlets.TraitError):
             PrecisionLab(**traits)
     assert PrecisionLab(offset=4096).state() == {"offset": 4096.0}
-
-
-def test_script_time_is_reported(figure):
-    one = figure(NAME)
-    spent = """async (slider) => {
-        const real = window.requestAnimationFrame, times = [];
-        window.requestAnimationFrame = (work) => real((now) => {
-            const start = performance.now();
-            work(now);
-            times.push(performance.now() - start);
-        });
-        for (let i = 0; i < 40; i++) {
-            slider.value = i % 17;
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            await new Promise(real).then(() => new Promise(real));
-        }
-        window.requestAnimationFrame = real;
-        return times.reduce((a, b) => a + b) / 40;
-    }"""
-    print(f"{one.root.get_by_label('Offset').evaluate(spent):.2f} ms of script per offset")

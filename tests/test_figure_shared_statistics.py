@@ -245,26 +245,3 @@ def test_python_takes_arrays_and_refuses_nonsense():
     for traits in nonsense:
         with pytest.raises(traitlets.TraitError):
             SharedStatistics(**traits)
-
-
-def test_script_time_is_reported(figure):
-    one = figure(NAME)
-    spent = """async (slider) => {
-        const real = window.requestAnimationFrame, times = [];
-        window.requestAnimationFrame = (work) => real((now) => {
-            const start = performance.now();
-            work(now);
-            times.push(performance.now() - start);
-        });
-        for (let i = 0; i < 40; i++) {
-            const start = performance.now();
-            slider.value = (i % 20) / 10;
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            times.push(performance.now() - start);
-            await new Promise(real).then(() => new Promise(real));
-        }
-        window.requestAnimationFrame = real;
-        return times.reduce((a, b) => a + b) / 40;
-    }"""
-    slider = one.root.get_by_label("Change the marked value")
-    print(f"{slider.evaluate(spent):.2f} ms of script per changed number")
