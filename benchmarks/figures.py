@@ -4,7 +4,6 @@ python benchmarks/figures.py   measures on the built book, writes figures.json, 
 """
 
 import datetime
-import gzip
 import json
 import platform
 import re
@@ -13,20 +12,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-import rcssmin
-import rjsmin
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from normlib import widgets
-from normlib.widgets import _modules
 from normlib.widgets._random import mulberry32
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "figures.json"
 sys.path.insert(0, str(HERE.parent / "tests"))
 from browsing import BUILD, launch  # noqa: E402
-from figures import page_with  # noqa: E402
+from figures import page_with, sizes  # noqa: E402
 
 ROUNDS, WARM_UP = 200, 20
 BUDGET = {"code_kb": 12, "data_kb": 40, "script_ms": 4, "axe": 0}
@@ -40,23 +36,6 @@ ACT = """(root, [first, second]) => {
     node.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
-def kilobytes(text):
-    """Size as a server sends it."""
-    return len(gzip.compress(text.encode(), mtime=0)) / 1024
-
-
-def sizes(name):
-    """Kilobytes of a figure's own code, without the shared core, and of its data."""
-    file = getattr(widgets, name)._file
-    core = set(_modules._with_imports("core"))
-    scripts = [part for part in _modules._with_imports(file) if part not in core]
-    css = (_modules.HERE / "css" / f"{file}.css").read_text(encoding="utf-8")
-    code = rjsmin.jsmin("\n".join(scripts)) + rcssmin.cssmin(css)
-    data = _modules.HERE / "data" / f"{file}.json"
-    text = data.read_text(encoding="utf-8") if data.exists() else ""
-    return kilobytes(code), kilobytes(text) if text else 0
 
 
 def script_times(page, root):

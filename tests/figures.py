@@ -5,12 +5,18 @@ of waiting for it, so that no test depends on how fast the machine is.
 """
 
 import contextlib
+import gzip
 import html
 import itertools
 import json
 import re
 
+import rcssmin
+import rjsmin
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from normlib import widgets
+from normlib.widgets import _modules
 
 PLACE = '<div class="normlib-figure" data-figure="{}".*?</div></div>'
 # Not needed by a figure, and slow to load: formulas, the search, the other figures.
@@ -135,6 +141,23 @@ def page_with(book, name, traits=None, twice=False):
     new = re.sub('data-traits="[^"]*"', lambda _: f'data-traits="{state}"', place, count=1)
     text = text.replace(place, new * (2 if twice else 1))
     return text.replace('"../', f'"{book.as_uri()}/')
+
+
+def kilobytes(text):
+    """Size as a server sends it."""
+    return len(gzip.compress(text.encode(), mtime=0)) / 1024
+
+
+def sizes(name):
+    """Kilobytes of a figure's own code, without the shared core, and of its data."""
+    file = getattr(widgets, name)._file
+    core = set(_modules._with_imports("core"))
+    scripts = [part for part in _modules._with_imports(file) if part not in core]
+    css = (_modules.HERE / "css" / f"{file}.css").read_text(encoding="utf-8")
+    code = rjsmin.jsmin("\n".join(scripts)) + rcssmin.cssmin(css)
+    data = _modules.HERE / "data" / f"{file}.json"
+    text = data.read_text(encoding="utf-8") if data.exists() else ""
+    return kilobytes(code), kilobytes(text) if text else 0
 
 
 class Stage:

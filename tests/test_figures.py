@@ -1,16 +1,17 @@
 """What every interactive figure owes its readers, whatever it shows."""
 
-import gzip
 import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from figures import mounted
+from figures import kilobytes, mounted, sizes
 
 from normlib import widgets
 
 NAMES = widgets.__all__
 every = pytest.mark.parametrize("name", NAMES)
+IDS = """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
+    [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
 
 
 @every
@@ -57,6 +58,17 @@ def test_it_asks_nobody_and_has_no_error(figure, name):
     assert one.page.faults == []
 
 
+def test_all_stand_on_the_gallery(stage):
+    page = stage.gallery(viewport={"width": 1280, "height": 900})
+    for name in NAMES:
+        assert mounted(page, name).host.count() == 1
+    assert page.locator(".normlib-figure").count() == len(NAMES)
+    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+    assert page.faults == []
+    ids = page.evaluate(IDS)
+    assert len(ids) == len(set(ids)) > 20
+
+
 @every
 def test_two_on_one_page_do_not_share_state(figure, name):
     one = figure(name, twice=True)
@@ -67,10 +79,7 @@ def test_two_on_one_page_do_not_share_state(figure, name):
     first_control.click(force=True)
     one.rest()
     assert one.host.nth(1).locator(".nl").inner_html() == before
-    ids = one.page.evaluate(
-        """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
-            [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
-    )
+    ids = one.page.evaluate(IDS)
     assert len(ids) == len(set(ids))
 
 
@@ -106,14 +115,13 @@ def test_a_page_without_scripts_has_a_picture_and_a_sentence(browser, book, name
 
 
 @every
-def test_the_script_fits_the_budget(book, name):
-    script = (book / "_static" / "figures" / f"{name}.js").read_bytes()
-    assert b"import " not in script.split(b"(()=>", 1)[0]
-    file = getattr(widgets, name)._file
-    data = widgets._modules.HERE / "data" / f"{file}.json"
-    size = len(gzip.compress(data.read_bytes(), mtime=0)) if data.exists() else 0
-    assert size <= 40 * 1024
-    assert len(gzip.compress(script, mtime=0)) - size <= 20 * 1024  # of it 7 KB are core and host
+def test_it_fits_the_budget(book, name):
+    code, data = sizes(name)
+    assert 1 < code <= 12
+    assert data <= 40
+    script = (book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8")
+    assert "import " not in script.split("(()=>", 1)[0]
+    assert kilobytes(script) - code - data <= 7  # the shared core and the host
 
 
 @every
