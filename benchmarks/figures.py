@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "figures.json"
 sys.path.insert(0, str(HERE.parent / "tests"))
 from browsing import BUILD, launch  # noqa: E402
-from figures import page_with, sizes  # noqa: E402
+from figures import bare_page, put, sizes  # noqa: E402
 
 ROUNDS, WARM_UP = 200, 20
 BUDGET = {"code_kb": 12, "data_kb": 40, "script_ms": 4, "axe": 0}
@@ -64,16 +64,16 @@ def metric(wire):
 def measure(browser, folder):
     """Every figure, each on a page of its own at 1280 pixels."""
     results = []
+    bare = folder / "bare.html"
+    bare.write_text(bare_page(BUILD), encoding="utf-8")
     for name in widgets.__all__:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        file = folder / f"{name}.html"
-        file.write_text(page_with(BUILD, name), encoding="utf-8")
-        page.goto(file.as_uri())
-        host = page.locator(f'.normlib-figure[data-figure="{name}"]')
-        host.scroll_into_view_if_needed()
-        host.locator(".nl").wait_for()
+        page.goto(bare.as_uri())
+        put(page, BUILD, name)
+        root = page.locator(".normlib-figure[data-mounted] .nl")
+        root.wait_for()
         found = Axe().run(page, context=f'.normlib-figure[data-figure="{name}"]')
-        times = sorted(script_times(page, host.locator(".nl")))
+        times = sorted(script_times(page, root))
         code, data = sizes(name)
         results.append({
             "figure": name,

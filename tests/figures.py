@@ -1,4 +1,4 @@
-"""Interactive figures in a browser, each on a page of its own that is cut from the built gallery.
+"""Interactive figures in a browser, one at a time on the page of the built gallery.
 
 Timers and animation frames run on a clock of the test's (`page.clock`): it lets time pass instead
 of waiting for it, so that no test depends on how fast the machine is.
@@ -7,7 +7,6 @@ of waiting for it, so that no test depends on how fast the machine is.
 import contextlib
 import gzip
 import html
-import itertools
 import json
 import re
 
@@ -18,9 +17,17 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from normlib import widgets
 from normlib.widgets import _modules
 
-PLACE = '<div class="normlib-figure" data-figure="{}".*?</div></div>'
-# Not needed by a figure, and slow to load: formulas, the search, the other figures.
-NEEDLESS = r'<script[^>]*src="[^"]*(mathjax|search|language_|figures/(?!{}\.js))[^"]*"></script>'
+PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)".*?</div></div>', re.S)
+# Not needed by a figure, and slow to load: formulas, the search, the figures' scripts.
+NEEDLESS = re.compile(
+    r'<script[^>]*src="[^"]*(mathjax|search|language_data|figures/)[^>]*></script>'
+)
+# As a page would have it from the start, for a script that is run next.
+PUT = """([places, address]) => {
+    stage.innerHTML = places;
+    history.replaceState(null, "", location.pathname + address);
+    scrollTo(0, 0);
+}"""
 # A frame that the browser has really drawn; its observers have been heard by then.
 DRAWN = """() => new Promise((done) => new IntersectionObserver((seen, observer) => {
     observer.disconnect();
@@ -130,17 +137,22 @@ def mounted(page, name, nth=0):
     return figure
 
 
-def page_with(book, name, traits=None, twice=False):
-    """The gallery's page with one of its figures alone, as if it had been written in this state."""
+def bare_page(book):
+    """The gallery's page with a place for one figure instead of all of them."""
+    text = NEEDLESS.sub("", (book / "book" / "figures.html").read_text(encoding="utf-8"))
+    text = PLACE.sub('<div id="stage"></div>', text, count=1)
+    return PLACE.sub("", text).replace('"../', f'"{book.as_uri()}/')
+
+
+def put(page, book, name, traits=None, twice=False, address=""):
+    """Put a figure of the book on a bare page, in a state that the author might have written."""
     text = (book / "book" / "figures.html").read_text(encoding="utf-8")
-    text = re.sub(NEEDLESS.format(name), "", text)
-    text = re.sub(PLACE.format(rf"(?!{name}\b)\w+"), "", text, flags=re.S)
-    [place] = re.findall(PLACE.format(name), text, re.S)
+    [place] = [found[0] for found in PLACE.finditer(text) if found[1] == name]
     own = json.loads(html.unescape(re.search('data-traits="([^"]*)"', place)[1]))
     state = html.escape(json.dumps({**own, **(traits or {})}))
-    new = re.sub('data-traits="[^"]*"', lambda _: f'data-traits="{state}"', place, count=1)
-    text = text.replace(place, new * (2 if twice else 1))
-    return text.replace('"../', f'"{book.as_uri()}/')
+    place = re.sub('data-traits="[^"]*"', lambda _: f'data-traits="{state}"', place, count=1)
+    page.evaluate(PUT, [place * (2 if twice else 1), address])
+    page.evaluate((book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8"))
 
 
 def kilobytes(text):
@@ -161,11 +173,12 @@ def sizes(name):
 
 
 class Stage:
-    """Browser pages for figures: one for each way to look at it, used again and again."""
+    """Browser pages for figures: one for each way to look at them, used again and again."""
 
     def __init__(self, browser, book, folder):
-        self.browser, self.book, self.folder = browser, book, folder
-        self.pages, self.number = {}, itertools.count()
+        self.browser, self.book, self.pages = browser, book, {}
+        self.bare = folder / "bare.html"
+        self.bare.write_text(bare_page(book), encoding="utf-8")
 
     def page(self, **options):
         """A page with these options; what it has heard is forgotten."""
@@ -182,12 +195,12 @@ class Stage:
         return page
 
     def open(self, name, traits=None, twice=False, address="", **options):
-        """Open a figure in the state that is asked for, as if the page had been written so."""
+        """Open a figure; the page is loaded once, and the next figure takes this one's place."""
         page = self.page(**options)
-        file = self.folder / f"{name}-{next(self.number)}.html"
-        file.write_text(page_with(self.book, name, traits, twice), encoding="utf-8")
+        if page.url.partition("#")[0] != self.bare.as_uri():
+            page.goto(self.bare.as_uri(), wait_until="load")
         page.mouse.move(0, 0)
-        page.goto(file.as_uri() + address, wait_until="load")
+        put(page, self.book, name, traits, twice, address)
         return mounted(page, name)
 
     def gallery(self, **options):

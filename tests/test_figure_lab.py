@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import nbformat
 import pytest
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import expect
+
+from normlib import widgets
 
 pytestmark = pytest.mark.slow
 START = 120  # seconds that a server or a kernel may take on a busy machine
@@ -33,13 +36,14 @@ def eventually(get, wanted, seconds=START):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(book, tmp_path_factory):
     """The address of a JupyterLab of its own, and the folder of its kernels' connection files."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [nbformat.v4.new_code_cell(NOTEBOOK.strip()), nbformat.v4.new_code_cell("1 + 1")]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(notebook, folder / "figure.ipynb")
+    shutil.copy(book / "notebooks" / "figures.ipynb", folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -147,3 +151,20 @@ def test_it_follows_the_theme_of_the_lab(page):
     change = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
     page.evaluate(change, "JupyterLab Dark")
     expect(figure).to_have_attribute("data-theme", "dark")
+
+
+def test_every_figure_of_the_gallerys_notebook_is_live(lab, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(1000 * START)
+    page.goto(f"{lab[0]}/lab/tree/figures.ipynb")
+    expect(page.locator(".jp-Toolbar-kernelName")).to_have_text(re.compile("Python 3"))
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    for name in widgets.__all__:
+        cell = page.locator(".jp-CodeCell", has_text=f"import {name}")
+        cell.scroll_into_view_if_needed()
+        figure = cell.locator(".nl")
+        figure.wait_for()
+        before = figure.text_content()
+        figure.locator("input[type=range]").first.press("End")
+        expect(figure).not_to_have_text(before)
+    page.close()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import pages
 from figures import kilobytes, mounted, sizes
 
 from normlib import widgets
@@ -14,9 +15,9 @@ IDS = """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
     [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
 
 
-@every
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
+@every
 def test_no_accessibility_violation(figure, name, width, theme):
     one = figure(name, width=width, theme=theme)
     assert one.root.get_attribute("data-theme") == theme
@@ -66,7 +67,13 @@ def test_all_stand_on_the_gallery(stage):
     assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
     assert page.faults == []
     ids = page.evaluate(IDS)
-    assert len(ids) == len(set(ids)) > 20
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_no_page_carries_the_state_of_a_kernel(book):
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert "vnd.jupyter.widget" not in text
 
 
 @every
