@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from browsing import BUILD, launch
-from figures import open_figure
+from figures import Stage
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -33,18 +33,17 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def stage(browser, book, tmp_path_factory):
+    return Stage(browser, book, tmp_path_factory.mktemp("figures"))
+
+
 @pytest.fixture
-def figure(browser, book):
-    """figure("SharedStatistics", width=390, …) mounts a figure; its page is closed afterwards."""
-    opened = []
+def figure(stage):
+    """figure("SharedStatistics", width=390, …) opens a figure; the next one takes its place."""
 
     def mount(name, width=1280, theme="light", **options):
         size = {"width": width, "height": 900}
-        opened.append(
-            open_figure(browser, book, name, viewport=size, color_scheme=theme, **options)
-        )
-        return opened[-1]
+        return stage.open(name, viewport=size, color_scheme=theme, **options)
 
-    yield mount
-    for one in opened:
-        one.page.context.close()
+    return mount

@@ -1,17 +1,39 @@
-"""Interactive figures in a browser, on the gallery page of the built book."""
+"""Interactive figures in a browser, one at a time on the page of the built gallery.
 
+Timers and animation frames run on a clock of the test's (`page.clock`): it lets time pass instead
+of waiting for it, so that no test depends on how fast the machine is.
+"""
+
+import contextlib
+import gzip
+import html
 import json
+import re
 
-# Before any deferred script runs: other traits, or every figure twice.
-PREPARE = """({name, traits, twice}) => document.addEventListener("readystatechange", () => {
-    if (document.readyState !== "interactive") return;
-    for (const el of document.querySelectorAll(`.normlib-figure[data-figure="${name}"]`)) {
-        const own = JSON.parse(el.dataset.traits);
-        if (traits) el.dataset.traits = JSON.stringify({...own, ...traits});
-        if (twice) el.after(el.cloneNode(true));
-    }
-})"""
-FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+import rcssmin
+import rjsmin
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from normlib import widgets
+from normlib.widgets import _modules
+
+PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)".*?</div></div>', re.S)
+# Not needed by a figure, and slow to load: formulas, the search, the figures' scripts.
+NEEDLESS = re.compile(
+    r'<script[^>]*src="[^"]*(mathjax|search|language_data|figures/)[^>]*></script>'
+)
+# As a page would have it from the start, for a script that is run next.
+PUT = """([places, address]) => {
+    stage.innerHTML = places;
+    history.replaceState(null, "", location.pathname + address);
+    scrollTo(0, 0);
+}"""
+# A frame that the browser has really drawn; its observers have been heard by then.
+DRAWN = """() => new Promise((done) => new IntersectionObserver((seen, observer) => {
+    observer.disconnect();
+    done();
+}).observe(document.body))"""
+COUNT_CLICKS = "window.clicks = 0; addEventListener('click', () => clicks++, true);"
 
 
 class Mounted:
@@ -42,17 +64,56 @@ class Mounted:
         self.settle()
 
     def settle(self):
-        """Wait until the figure has drawn what was changed last."""
-        self.page.evaluate(f"() => {FRAMES}")
+        """Let the figure draw what was changed last, and what follows from its new size."""
+        self.page.clock.run_for(50)
+        self.page.evaluate(DRAWN)
+        self.page.clock.run_for(50)
+
+    def rest(self, milliseconds=1000):
+        """Let time pass: numbers arrive, Python and the screen reader are told."""
+        self.settle()
+        self.page.clock.run_for(milliseconds)
+
+    def stats(self):
+        """What the figure writes back for Python, when the reader rests."""
+        self.rest()
+        return self.get("stats")
+
+    def said(self):
+        """What a screen reader is told, after the reader has stopped moving."""
+        self.rest()
+        return self.root.locator("[aria-live]").first.text_content()
 
     def text(self):
         """All that the figure says."""
         return self.root.inner_text()
 
-    def said(self):
-        """What a screen reader is told, after the reader has stopped moving."""
-        self.page.wait_for_timeout(450)
-        return self.root.locator("[aria-live]").first.text_content()
+    def tap(self, target):
+        """Tap with a finger, and wait for the click that the browser makes of it in its own time.
+
+        A busy Chromium may drop it: all touches arrive at the target, no mouse event follows. The
+        click is counted before any listener of the figure can stop it, so a figure that swallows
+        clicks is still found out.
+        """
+        before = self.page.evaluate("clicks")
+        for _ in range(3):
+            target.tap()
+            with contextlib.suppress(PlaywrightTimeout):
+                self.page.wait_for_function("(n) => clicks > n", arg=before, timeout=5000)
+                return self.settle()
+        raise AssertionError("no click came of three taps")
+
+    def swipe(self, target, dx, dy=0):
+        """Put a finger on the middle of something, move it, and let go."""
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        wire = self.page.context.new_cdp_session(self.page)
+        for kind, part in (("Start", 0), ("Move", 0.3), ("Move", 1), ("End", None)):
+            points = [] if part is None else [{"x": x + part * dx, "y": y + part * dy}]
+            wire.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+        wire.detach()
+        self.settle()
 
     def move_slider(self, label, value):
         """Set a range as a hand would: the value and its event."""
@@ -67,20 +128,83 @@ class Mounted:
         self.settle()
 
 
-def open_figure(browser, book, name, traits=None, twice=False, address="", **options):
-    """Open the gallery in a context of its own and wait for the figure."""
-    options = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", **options}
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.faults, page.requests = [], []
-    page.on("request", lambda r: page.requests.append(r.url))
-    page.on("pageerror", lambda e: page.faults.append(str(e)))
-    page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
-    told = json.dumps({"name": name, "traits": traits, "twice": twice})
-    page.add_init_script(f"({PREPARE})({told})")
-    page.goto((book / "book" / "figures.html").as_uri() + address, wait_until="load")
+def mounted(page, name, nth=0):
+    """The figure of this name on an open page, once it is mounted."""
     figure = Mounted(page, name)
-    figure.host.first.scroll_into_view_if_needed()
-    page.wait_for_selector(f'.normlib-figure[data-figure="{name}"][data-mounted] .nl')
+    figure.host.nth(nth).scroll_into_view_if_needed()
+    page.wait_for_selector(f'.normlib-figure[data-figure="{name}"][data-mounted] >> nth={nth}')
     figure.settle()
     return figure
+
+
+def bare_page(book):
+    """The gallery's page with a place for one figure instead of all of them."""
+    text = NEEDLESS.sub("", (book / "book" / "figures.html").read_text(encoding="utf-8"))
+    text = PLACE.sub('<div id="stage"></div>', text, count=1)
+    return PLACE.sub("", text).replace('"../', f'"{book.as_uri()}/')
+
+
+def put(page, book, name, traits=None, twice=False, address=""):
+    """Put a figure of the book on a bare page, in a state that the author might have written."""
+    text = (book / "book" / "figures.html").read_text(encoding="utf-8")
+    [place] = [found[0] for found in PLACE.finditer(text) if found[1] == name]
+    own = json.loads(html.unescape(re.search('data-traits="([^"]*)"', place)[1]))
+    state = html.escape(json.dumps({**own, **(traits or {})}))
+    place = re.sub('data-traits="[^"]*"', lambda _: f'data-traits="{state}"', place, count=1)
+    page.evaluate(PUT, [place * (2 if twice else 1), address])
+    page.evaluate((book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8"))
+
+
+def kilobytes(text):
+    """Size as a server sends it."""
+    return len(gzip.compress(text.encode(), mtime=0)) / 1024
+
+
+def sizes(name):
+    """Kilobytes of a figure's own code, without the shared core, and of its data."""
+    file = getattr(widgets, name)._file
+    core = set(_modules._with_imports("core"))
+    scripts = [part for part in _modules._with_imports(file) if part not in core]
+    css = (_modules.HERE / "css" / f"{file}.css").read_text(encoding="utf-8")
+    code = rjsmin.jsmin("\n".join(scripts)) + rcssmin.cssmin(css)
+    data = _modules.HERE / "data" / f"{file}.json"
+    text = data.read_text(encoding="utf-8") if data.exists() else ""
+    return kilobytes(code), kilobytes(text) if text else 0
+
+
+class Stage:
+    """Browser pages for figures: one for each way to look at them, used again and again."""
+
+    def __init__(self, browser, book, folder):
+        self.browser, self.book, self.pages = browser, book, {}
+        self.bare = folder / "bare.html"
+        self.bare.write_text(bare_page(book), encoding="utf-8")
+
+    def page(self, **options):
+        """A page with these options; what it has heard is forgotten."""
+        key = json.dumps(options, sort_keys=True)
+        if key not in self.pages:
+            page = self.pages[key] = self.browser.new_context(**options).new_page()
+            page.clock.install()
+            page.add_init_script(COUNT_CLICKS)
+            page.on("request", lambda r: page.requests.append(r.url))
+            page.on("pageerror", lambda e: page.faults.append(str(e)))
+            page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
+        page = self.pages[key]
+        page.faults, page.requests = [], []
+        return page
+
+    def open(self, name, traits=None, twice=False, address="", **options):
+        """Open a figure; the page is loaded once, and the next figure takes this one's place."""
+        page = self.page(**options)
+        if page.url.partition("#")[0] != self.bare.as_uri():
+            page.goto(self.bare.as_uri(), wait_until="load")
+        page.mouse.move(0, 0)
+        put(page, self.book, name, traits, twice, address)
+        return mounted(page, name)
+
+    def gallery(self, **options):
+        """Open the gallery itself, as it was built."""
+        page = self.page(**options)
+        page.goto((self.book / "book" / "figures.html").as_uri(), wait_until="load")
+        return page

@@ -53,15 +53,10 @@ def expected(**state):
     return {"output": output, "sd": sd, "running_mean": mean[0], "running_var": var[0]}
 
 
-def stats(one):
-    one.page.wait_for_timeout(250)
-    return one.get("stats")
-
-
 def agrees(one, **state):
     if state:
         one.set(**state)
-    told = stats(one)
+    told = one.stats()
     for name, value in expected(**state).items():
         np.testing.assert_allclose(told[name], value, rtol=1e-9, atol=1e-9)
     return told
@@ -114,7 +109,7 @@ def test_the_numbers_are_normlibs(batch, state):
 def test_the_theory_holds_for_every_batch_size(batch, m):
     for shifted in (False, True):
         batch.set(m=m, shifted=shifted, step=60)
-        told = stats(batch)
+        told = batch.stats()
         rng, (mean, sd) = np.random.default_rng(m), DATA[shifted]
         x = np.concatenate([np.full((20_000, 1), 2.0), rng.normal(mean, sd, (20_000, m - 1))], 1)
         outputs = (2 - x.mean(1)) / np.sqrt(x.var(1) + 1e-5)
@@ -127,7 +122,7 @@ def test_a_batch_of_one(batch):
     assert "ValueError: Expected more than 1 value per channel when training" in says(batch)
     assert "no batch of 1 can update it, so it stays at 0.00" in says(batch)
     assert "no output: an error" in batch.root.locator(".strips").text_content()
-    told = stats(batch)
+    told = batch.stats()
     assert told["output"] is told["sd"] is told["theory"] is None
     assert (told["running_mean"], told["running_var"]) == (0, 1)
     batch.set(mode="eval")
@@ -135,7 +130,7 @@ def test_a_batch_of_one(batch):
 
 
 def test_another_batch_moves_training_and_nothing_else(batch):
-    before, bars, others = stats(batch), shape(batch, "bars"), shape(batch, "others")
+    before, bars, others = batch.stats(), shape(batch, "bars"), shape(batch, "others")
     batch.root.get_by_role("button", name="Draw another batch").click()
     batch.settle()
     assert batch.get("seed") == 2
@@ -147,7 +142,7 @@ def test_another_batch_moves_training_and_nothing_else(batch):
     batch.root.get_by_role("button", name="Draw another batch").click()
     batch.settle()
     assert batch.get("seed") == 1
-    assert stats(batch) == still
+    assert batch.stats() == still
     assert "All 200 batches give the same" in says(batch)
 
 
@@ -191,9 +186,9 @@ def test_the_keyboard_reaches_everything(batch):
 
 def test_fingers_and_the_mouse_reach_everything(figure):
     one = figure(NAME, width=390, has_touch=True)
-    one.root.locator("label", has_text="evaluation").tap()
-    one.root.get_by_role("button", name="Draw another batch").tap()
-    one.root.get_by_role("button", name="Next update").tap()
+    one.tap(one.root.locator("label", has_text="evaluation"))
+    one.tap(one.root.get_by_role("button", name="Draw another batch"))
+    one.tap(one.root.get_by_role("button", name="Next update"))
     slider = one.root.get_by_label("Batch size m")
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
@@ -227,7 +222,7 @@ BROKEN = {
 def test_broken_state_is_mended(figure, trait):
     for value in BROKEN[trait]:
         one = figure(NAME, traits={trait: value})
-        told = stats(one)
+        told = one.stats()
         assert one.page.faults == []
         assert one.root.locator("img, svg b").count() == 0
         assert np.isfinite([x for x in told.values() if x is not None]).all()
@@ -235,7 +230,6 @@ def test_broken_state_is_mended(figure, trait):
         one.settle()
         html = one.root.inner_html()
         assert not [word for word in ("NaN", "undefined", "not a number") if word in html]
-        one.page.context.close()
 
 
 def test_python_refuses_bad_values():
@@ -252,7 +246,7 @@ def test_python_refuses_bad_values():
 
 def test_a_screen_reader_hears_the_point(batch):
     batch.set(m=4)
-    told = stats(batch)
+    told = batch.stats()
     said = batch.said()
     assert said.startswith("Batch size 4. Training: the mean")
     assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in said
@@ -273,10 +267,10 @@ def test_guess_first(batch, right):
         assert proof[k] in says(batch)
         if k == 0:  # the numbers in the answer are the figure's own
             assert (
-                f"to {stats(batch)['theory']:.2f}, ÷ 1.6; from 64 to 256 it falls by ÷ 2.0" in quiz
+                f"to {batch.stats()['theory']:.2f}, ÷ 1.6; from 64 to 256 it falls by ÷ 2.0" in quiz
             )
         if k == 2:
-            assert abs(stats(batch)["running_mean"] - 2.5) < 0.15
+            assert abs(batch.stats()["running_mean"] - 2.5) < 0.15
 
 
 def test_the_address_carries_the_state(figure):

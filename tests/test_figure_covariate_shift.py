@@ -13,8 +13,6 @@ from normlib.widgets._modules import HERE
 
 NAME = "CovariateShift"
 DATA = json.loads((HERE / "data" / "covariate_shift.json").read_text(encoding="utf-8"))
-MODEL = "document.querySelector('[data-figure=CovariateShift]').model"
-SLOW = 20_000  # milliseconds that playing may take on a busy machine
 
 
 def over_training(values):
@@ -41,8 +39,7 @@ def test_the_default_state_makes_the_point(figure):
 
 def test_the_numbers_are_those_of_the_published_runs(figure):
     one = figure(NAME, traits={"step": 100, "layer": 3})
-    one.page.wait_for_function(f"() => {MODEL}.get('stats')?.layer == 3")
-    stats = one.get("stats")["networks"]
+    stats = one.stats()["networks"]
     runs = nl.load_results("covariate_shift").filter(lr=DATA["lr"])
     for norm in DATA["norms"]:
         probes = [run.probes for run in runs.filter(norm=norm)]
@@ -93,15 +90,16 @@ def test_it_plays_pauses_and_stops_at_the_end(figure):
     one = figure(NAME, traits={"step": 0})
     button = one.root.get_by_role("button", name="Play")
     button.click()
-    get = f"{MODEL}.get('step')"
-    one.page.wait_for_function(f"() => {get} > 3", timeout=SLOW)
+    one.rest()
     one.root.get_by_role("button", name="Pause").click()
     paused = one.get("step")
-    one.page.wait_for_timeout(400)
+    assert 3 < paused < DATA["steps"][-3]
+    one.rest()
     assert one.get("step") == paused
     one.set(step=DATA["steps"][-3])
     button.click()
-    one.page.wait_for_function(f"() => {get} == {DATA['steps'][-1]}", timeout=SLOW)
+    one.rest()
+    assert one.get("step") == DATA["steps"][-1]
     assert one.root.get_by_role("button", name="Play").is_visible()
 
 
@@ -110,26 +108,27 @@ def test_a_hand_on_the_slider_stops_it(figure):
     one.root.get_by_role("button", name="Play").click()
     one.root.get_by_role("slider", name="Step").press("End")
     assert one.root.get_by_role("button", name="Play").is_visible()
-    one.page.wait_for_timeout(400)
+    one.rest()
     assert one.get("step") == DATA["steps"][-1]
 
 
 def test_with_less_motion_it_plays_in_a_few_jumps(figure):
     one = figure(NAME, traits={"step": 0}, reduced_motion="reduce")
     one.root.get_by_role("button", name="Play").click()
-    get = f"{MODEL}.get('step')"
-    one.page.wait_for_function(f"() => {get} > 0", timeout=SLOW)
-    assert one.get("step") == DATA["steps"][4]
+    seen = set()
+    for _ in range(100):
+        one.page.clock.run_for(50)
+        seen.add(one.get("step"))
+    assert sorted(seen) == DATA["steps"][::4]
 
 
 def test_touch_changes_the_measure_and_reset_returns_to_the_authors_state(figure):
     one = figure(NAME, traits={"layer": 7, "step": 50}, has_touch=True)
-    one.root.locator("label", has_text="Loss range").tap()
+    one.tap(one.root.locator("label", has_text="Loss range"))
     one.root.get_by_role("slider", name="Layer").press("Home")
     one.settle()
     assert (one.get("measure"), one.get("layer")) == ("loss_range", 1)
-    one.root.get_by_role("button", name="Reset").tap()
-    one.settle()
+    one.tap(one.root.get_by_role("button", name="Reset"))
     assert [one.get(t) for t in ("step", "layer", "measure")] == [50, 7, "drift"]
 
 

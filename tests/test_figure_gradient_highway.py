@@ -23,12 +23,6 @@ START = DATA["start"]["measured"]
 MINE = {"residual_rms": [1, 2, 4], "stream_grad_norm": [8, 2, 1], "grad_norm": [3, 1]}
 
 
-def stats(fig):
-    """What the browser writes back, after its pause."""
-    fig.page.wait_for_timeout(250)
-    return fig.get("stats")
-
-
 def factors(one):
     rms, gradient, weight = one["rms"], one["gradient"], one.get("weight")
     return {
@@ -60,7 +54,7 @@ def test_the_data_are_those_of_the_results():
 def test_the_default_makes_the_point(figure):
     fig = figure(NAME)
     text = fig.text()
-    told = stats(fig)
+    told = fig.stats()
     agree(told, START["xavier"]["pre"]["16"])
     assert told["stream_factor"] > 2
     assert "Without any norm the gradient explodes" in text
@@ -76,7 +70,7 @@ def test_the_default_makes_the_point(figure):
 def test_training_closes_the_highway_of_post_norm(figure):
     fig = figure(NAME, traits={"placement": "post", "depth": 24, "moment": "trained", "level": 0})
     one = DATA["trained"]["measured"]["post"]["24"]
-    told = stats(fig)
+    told = fig.stats()
     agree(told, one["after"])
     assert told["gradient_factor"] < 1e-2 < factors(one["before"])["gradient_factor"]
     assert "the gradient vanishes: ÷" in fig.text()
@@ -92,11 +86,11 @@ def test_diverged_runs_are_counted_and_said(figure):
     assert measured["24"]["diverged"] == seeds
     assert f"✕ All {seeds} runs diverged" in fig.text()
     assert fig.root.locator("text.lost").text_content() == "✕ all runs diverged"
-    assert stats(fig)["gradient_factor"] is None
+    assert fig.stats()["gradient_factor"] is None
     fig.set(depth=12)
     assert 0 < measured["12"]["diverged"] < seeds
     assert f"✕ {measured['12']['diverged']} of {seeds} runs diverged" in fig.text()
-    assert stats(fig)["diverged"] == measured["12"]["diverged"]
+    assert fig.stats()["diverged"] == measured["12"]["diverged"]
 
 
 def test_every_measured_state_is_drawn_and_told(figure):
@@ -111,7 +105,7 @@ def test_every_measured_state_is_drawn_and_told(figure):
                 if one["gradient"][1] is None:
                     assert "too large for float32" in text
     assert fig.page.faults == []
-    agree(stats(fig), START["gpt2"]["none"]["32"])
+    agree(fig.stats(), START["gpt2"]["none"]["32"])
 
 
 @pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
@@ -123,9 +117,12 @@ def test_norms_are_put_on_the_wire(figure, way):
         if way == "keyboard":
             slot.focus()
             fig.page.keyboard.press("Enter")
+            fig.settle()
+        elif way == "touch":
+            fig.tap(slot)
         else:
-            slot.tap() if way == "touch" else slot.click()
-        fig.settle()
+            slot.click()
+            fig.settle()
         return fig.get("placement"), fig.root.locator(".formula").inner_text()
 
     after, before, on = "after the sublayer", "before the sublayer", "on the highway, after"
@@ -147,7 +144,7 @@ def test_every_control_by_hand(figure, way):
 
     def press(label):
         target = radio(fig, label)
-        target.tap() if way == "touch" else target.click()
+        fig.tap(target) if way == "touch" else target.click()
         fig.settle()
 
     for label, state in [
@@ -171,7 +168,7 @@ def test_every_control_by_hand(figure, way):
     fig.settle()
     assert fig.get("level") == 0
     press("at the start")
-    agree(stats(fig), START["gpt2"]["deepnorm"][str(fig.get("depth"))])
+    agree(fig.stats(), START["gpt2"]["deepnorm"][str(fig.get("depth"))])
     fig.root.get_by_role("button", name="Reset").click()
     fig.settle()
     names = ("placement", "depth", "init", "moment", "metric", "level")
@@ -212,7 +209,7 @@ def test_dragging_reads_level_after_level(figure):
     fig.page.mouse.move(x, box["y"] + 200)
     fig.settle()
     assert fig.get("level") == 16
-    told = stats(fig)
+    told = fig.stats()
     assert told["residual_rms"] == START["xavier"]["pre"]["16"]["rms"][16]
     assert told["grad_norm"] == START["xavier"]["pre"]["16"]["weight"][15]
 
@@ -249,7 +246,7 @@ def test_broken_state_is_replaced(figure, broken):
     assert fig.page.faults == []
     assert fig.root.locator("img, path.mine").count() == 0
     assert "NaN" not in fig.text()
-    told = stats(fig)
+    told = fig.stats()
     assert 0 <= told["level"] <= told["depth"]
     assert told["residual_rms"] > 0
 
@@ -312,33 +309,12 @@ def test_questions_have_the_answers_of_the_data(figure):
 def test_a_link_opens_a_state(figure):
     fig = figure(NAME, address=f"#{NAME}?placement=post&moment=trained&depth=12")
     assert radio(fig, "Post").is_checked()
-    assert stats(fig)["depth"] == 12
+    assert fig.stats()["depth"] == 12
 
 
-def test_no_violation_after_training_and_with_own_model(figure, capsys):
+def test_no_violation_after_training_and_with_own_model(figure):
     state = {"placement": "deepnorm", "moment": "trained", "depth": 12, "mine": MINE}
     for theme in ("light", "dark"):
         fig = figure(NAME, theme=theme, traits=state)
         found = Axe().run(fig.page, context=f'.normlib-figure[data-figure="{NAME}"]')
         assert [v["id"] for v in found.response["violations"]] == []
-    times = fig.host.first.evaluate(
-        """async (el) => {
-            const names = ["post", "pre", "peri", "none"];
-            const took = [];
-            const real = window.requestAnimationFrame;
-            window.requestAnimationFrame = (work) => real((now) => {
-                const began = performance.now(); work(now); took.push(performance.now() - began);
-            });
-            for (let i = 0; i < 12; i++) {
-                el.model.set("placement", names[i % 4]); el.model.save_changes();
-                await new Promise((done) => setTimeout(done, 450));
-            }
-            window.requestAnimationFrame = real;
-            return took.sort((a, b) => a - b);
-        }"""
-    )
-    with capsys.disabled():
-        print(
-            f"\n{NAME}: script per frame, median {times[len(times) // 2]:.2f} ms, "
-            f"largest {times[-1]:.2f} ms"
-        )

@@ -18,12 +18,6 @@ def geometry(figure):
     return figure(NAME)
 
 
-def stats(one):
-    """What the browser has written back, once it has."""
-    one.page.wait_for_timeout(250)
-    return one.get("stats")
-
-
 def norms(v, gamma=(1, 1, 1), eps=1e-5):
     v, gamma = np.array(v, float), np.array(gamma, float)
     return nl.layer_norm(v, (3,), gamma, eps=eps), nl.rms_norm(v, (3,), gamma, eps=eps)
@@ -32,7 +26,7 @@ def norms(v, gamma=(1, 1, 1), eps=1e-5):
 def agrees(one, **traits):
     if traits:
         one.set(**traits)
-    told = stats(one)
+    told = one.stats()
     v, gamma, eps = one.get("v") or START, one.get("gamma") or [1, 1, 1], one.get("eps") or 1e-5
     layer, rms = norms(v, gamma, eps)
     wanted = {"layer": layer, "rms": rms, "mean": np.mean(v), "length": np.linalg.norm(v)}
@@ -123,7 +117,7 @@ def test_all_features_equal(geometry):
     ],
 )
 def test_which_change_moves_which_output(geometry, button, result, moving):
-    before = stats(geometry)
+    before = geometry.stats()
     geometry.root.get_by_role("button", name=button, exact=True).click()
     geometry.settle()
     np.testing.assert_allclose(geometry.get("v"), result)
@@ -181,17 +175,11 @@ def test_a_finger_moves_the_vector(figure):
     one = figure(NAME, width=390, has_touch=True)
     box = one.root.locator(".panel.layer .hold").bounding_box()
     assert min(box["width"], box["height"]) >= 40
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    client = one.page.context.new_cdp_session(one.page)
-    for kind, dx in (("touchStart", 0), ("touchMove", -12), ("touchMove", -40), ("touchEnd", None)):
-        points = [] if dx is None else [{"x": x + dx, "y": y + 15}]
-        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    one.settle()
+    one.swipe(one.root.locator(".panel.layer .hold"), -40)
     assert one.get("v") != START
     assert one.get("view") == [-28, 22]
     agrees(one)
-    one.root.get_by_role("button", name="−v", exact=True).tap()
-    one.settle()
+    one.tap(one.root.get_by_role("button", name="−v", exact=True))
     assert "LayerNorm moves" in says(one)
 
 
@@ -254,11 +242,10 @@ def test_broken_state_is_mended(figure, trait):
         assert one.page.faults == []
         assert one.root.locator("img, svg b").count() == 0
         assert not {"NaN", "undefined", "not a number"} & set(one.text().split())
-        assert np.isfinite([*stats(one)["layer"], *stats(one)["rms"]]).all()
+        assert np.isfinite([*one.stats()["layer"], *one.stats()["rms"]]).all()
         one.root.get_by_role("button", name="½ v").click()
         one.settle()
         assert "NaN" not in one.root.inner_html()
-        one.page.context.close()
 
 
 def test_python_refuses_bad_values():

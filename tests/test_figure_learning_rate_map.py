@@ -23,12 +23,6 @@ RATES, ROWS = DATA["rates"], DATA["placements"]
 CURVE = {"steps": [0, 100, 200], "loss": [5.0, 3.0, 2.4]}
 
 
-def stats(fig):
-    """What the browser writes back, after its pause."""
-    fig.page.wait_for_timeout(250)
-    return fig.get("stats")
-
-
 def table(depth, warmup):
     """The same cells from the library: placement → rate → Cell, with the digits of the data."""
     runs = nl.load_results("placement_lr").filter(n_layer=depth, warmup=warmup)
@@ -81,7 +75,7 @@ def test_the_data_are_those_of_the_results():
 
 def test_the_default_makes_the_point(figure):
     fig = figure(NAME)
-    told = stats(fig)["usable"]
+    told = fig.stats()["usable"]
     without, with_it = told["post"]
     assert len(without) < len(with_it) < len(told["pre"][0])  # narrow, and less so with warm-up
     text = fig.text()
@@ -123,7 +117,7 @@ def test_the_cells_are_those_of_the_library(figure, depth):
 def test_python_gets_every_number(figure, depth, warmup, placement, rate, tolerance):
     state = {"depth": depth, "warmup": warmup, "placement": placement, "rate": rate}
     fig = figure(NAME, traits={**state, "tolerance": tolerance})
-    told, seeds = stats(fig), losses(depth, warmup, placement, rate)
+    told, seeds = fig.stats(), losses(depth, warmup, placement, rate)
     left = [x for x in seeds if x is not None]
     assert told["losses"] == seeds
     assert told["diverged"] == seeds.count(None)
@@ -189,7 +183,7 @@ def test_every_control_by_hand(figure, way):
     fig = figure(NAME, width=390 if way == "touch" else 1280, has_touch=way == "touch")
 
     def press(node):
-        node.tap() if way == "touch" else node.click()
+        fig.tap(node) if way == "touch" else node.click()
         fig.settle()
 
     press(cell(fig, "deepnorm", 5, 100))
@@ -199,7 +193,7 @@ def test_every_control_by_hand(figure, way):
     press(fig.root.get_by_role("radio", name="worst seed"))
     assert cell(fig, "pre", 0).text_content() == f"{max(losses(12, 0, 'pre', 0)):.2f}"
     fig.move_slider("Usable", 0.5)
-    assert stats(fig)["usable"]["deepnorm"][1] == usable(12, 100, "deepnorm", 0.5)
+    assert fig.stats()["usable"]["deepnorm"][1] == usable(12, 100, "deepnorm", 0.5)
     press(fig.root.get_by_role("button", name="Reset"))
     assert where(fig) == ("post", 2, 0)
     names = ("depth", "metric", "tolerance")
@@ -278,7 +272,7 @@ def test_broken_state_is_replaced(figure, broken):
     assert "NaN" not in fig.text()
     assert "undefined" not in fig.text()
     assert fig.root.locator(".cell.selected").count() == 1
-    assert stats(fig)["best"] == pytest.approx(best_of(6), rel=1e-9)
+    assert fig.stats()["best"] == pytest.approx(best_of(6), rel=1e-9)
 
 
 def test_python_refuses_what_is_no_curve():

@@ -31,11 +31,6 @@ def same(a, b):
     return all(x == y or (math.isnan(x) and math.isnan(y)) for x, y in zip(a, b, strict=True))
 
 
-def stats(one):
-    one.page.wait_for_timeout(220)
-    return one.get("stats")
-
-
 def cell(one, label):
     return one.root.get_by_role("radio", name=label)
 
@@ -137,7 +132,7 @@ def test_what_it_writes_back(figure, dtype):
         x = [r(v) for v in numbers(1, offset, 1)]
         with np.errstate(over="ignore"):
             mean, variance = statistics(x, algorithm, r)
-        got = stats(one)
+        got = one.stats()
         if not math.isfinite(variance):
             assert got["var"] is None
             assert got["error"] is None
@@ -156,8 +151,8 @@ def test_a_negative_variance(figure):
     assert "σ² = −2, less than 0, instead of" in says(one)
     assert "√ of a negative number: torch.rsqrt returns nan" in says(one)
     assert cell(one, "one pass, float32: negative").is_checked()
-    assert stats(one)["rstd"] is None
-    assert stats(one)["var"] == -2
+    assert one.stats()["rstd"] is None
+    assert one.stats()["var"] == -2
     one.set(eps=1)  # still below 0
     assert "torch.rsqrt" in says(one)
 
@@ -182,8 +177,7 @@ def test_float16_overflows_and_bfloat16_snaps(figure):
 
 def test_mouse_and_touch(figure):
     one = figure(NAME, width=390, has_touch=True, is_mobile=True)
-    cell(one, "two passes, float32").tap()
-    one.settle()
+    one.tap(cell(one, "two passes, float32"))
     assert (one.get("dtype"), one.get("algorithm")) == ("float32", "two")
     assert "7 digits are right" in says(one)
     one.move_slider("Offset", 8)
@@ -263,23 +257,3 @@ def test_python_refuses_nonsense():
         with pytest.raises(traitlets.TraitError):
             PrecisionLab(**traits)
     assert PrecisionLab(offset=4096).state() == {"offset": 4096.0}
-
-
-def test_script_time_is_reported(figure):
-    one = figure(NAME)
-    spent = """async (slider) => {
-        const real = window.requestAnimationFrame, times = [];
-        window.requestAnimationFrame = (work) => real((now) => {
-            const start = performance.now();
-            work(now);
-            times.push(performance.now() - start);
-        });
-        for (let i = 0; i < 40; i++) {
-            slider.value = i % 17;
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            await new Promise(real).then(() => new Promise(real));
-        }
-        window.requestAnimationFrame = real;
-        return times.reduce((a, b) => a + b) / 40;
-    }"""
-    print(f"{one.root.get_by_label('Offset').evaluate(spent):.2f} ms of script per offset")

@@ -42,12 +42,6 @@ def by_normalize(x, share, groups, center, eps):
     return nl.normalize(blocks, axis=axes, center=center, eps=eps).reshape(SHAPE)
 
 
-def stats(one):
-    """What the page writes back, once it has."""
-    one.page.wait_for_timeout(220)
-    return one.get("stats")
-
-
 def cells(one, which):
     return one.root.locator(f".cell.{which}").count()
 
@@ -93,14 +87,14 @@ def test_what_it_shows_is_what_normlib_computes(figure, kind, norm):
     for sel, eps in (([0, 0, 0], 1e-5), ([3, 5, 2], 0.1)):
         one.set(kind=kind, norm=norm, groups=3, eps=eps, sel=sel)
         right = NORMS[kind, norm](X, eps, 3)[tuple(sel)]
-        assert stats(one)["y"] == pytest.approx(right, abs=1e-9)
-    assert cells(one, "in") == stats(one)["count"]
+        assert one.stats()["y"] == pytest.approx(right, abs=1e-9)
+    assert cells(one, "in") == one.stats()["count"]
 
 
 def test_the_readers_own_numbers(figure):
     mine = np.linspace(-4, 4, 96)
     one = figure(NAME, traits={"norm": "batch", "x": mine.tolist(), "sel": [2, 3, 1]})
-    channel, got = mine.reshape(SHAPE)[:, 3], stats(one)
+    channel, got = mine.reshape(SHAPE)[:, 3], one.stats()
     assert got["count"] == 16
     assert got["mu"] == pytest.approx(channel.mean(), abs=1e-12)
     assert got["var"] == pytest.approx(channel.var(), abs=1e-12)
@@ -135,11 +129,11 @@ def test_the_verdicts_are_true_of_every_state(figure, kind):
 def test_without_spread_and_eps(figure):
     one = figure(NAME, traits={"x": [1.5] * 96, "show": "y"})
     assert "there is no spread to scale" in facts(one)
-    assert stats(one)["y"] == 0
+    assert one.stats()["y"] == 0
     one.set(eps=0)
     assert "zero divided by zero" in facts(one)
     assert one.root.locator(".cell").first.inner_text() == "nan"
-    assert stats(one)["y"] is None
+    assert one.stats()["y"] is None
     one.set(center=False, norm="custom", eps=10)
     assert "root mean square 1.50 becomes 0.43" in facts(one)  # 1.5 / √(1.5² + 10)
     assert one.page.faults == []

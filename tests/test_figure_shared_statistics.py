@@ -5,18 +5,13 @@ import re
 import numpy as np
 import pytest
 import traitlets
+from figures import mounted
 
 from normlib.widgets import SharedStatistics
 from normlib.widgets.shared_statistics import SHAPE
 
 NAME = "SharedStatistics"
 X = np.reshape(SharedStatistics().x, SHAPE)
-
-
-def stats(one):
-    """What the page writes back, once it has."""
-    one.page.wait_for_timeout(220)
-    return one.get("stats")
 
 
 def built(one):
@@ -126,23 +121,15 @@ def test_mouse_and_slider(figure):
     assert one.get("x")[95] == -3.3
     pick(one, "after")
     shown = one.root.locator(".cell").nth(95).inner_text()
-    assert float(shown.replace("−", "-")) == pytest.approx(stats(one)["y"], abs=0.051)
+    assert float(shown.replace("−", "-")) == pytest.approx(one.stats()["y"], abs=0.051)
 
 
 def test_touch(figure):
     one = figure(NAME, width=390, has_touch=True, is_mobile=True)
-    one.root.locator(".cell").nth(50).tap()
-    one.settle()
+    one.tap(one.root.locator(".cell").nth(50))
     assert one.get("sel") == [2, 0, 2]
     before = one.get("x")[50]
-    grip = one.root.locator("[data-drag]")
-    grip.scroll_into_view_if_needed()
-    box, wire = grip.bounding_box(), one.page.context.new_cdp_session(one.page)
-    for kind, dx in (("Start", 0), ("Move", 15), ("Move", 50), ("End", 50)):
-        at = {"x": box["x"] + box["width"] / 2 + dx, "y": box["y"] + box["height"] / 2}
-        points = [] if kind == "End" else [at]
-        wire.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-    one.settle()
+    one.swipe(one.root.locator("[data-drag]"), 50)
     assert one.get("x")[50] > before + 0.5
 
 
@@ -187,8 +174,7 @@ def test_an_address_opens_a_state_and_reset_leaves_it(figure):
     assert "GroupNorm" in built(one)
     assert cells(one, "in") == 8
     other = one.host.nth(1)
-    other.scroll_into_view_if_needed()
-    one.page.wait_for_selector(".normlib-figure[data-mounted] >> nth=1")
+    mounted(one.page, NAME, nth=1)
     assert "LayerNorm" in other.locator(".built").inner_text()
     hash_of = "() => location.hash"
     pick(one, "Batch")
@@ -244,7 +230,7 @@ def test_reset_returns_to_the_authors_state(figure):
     one.root.locator(".cell").nth(40).click()
     one.move_slider("Change the marked value", 2)
     one.root.get_by_role("button", name="Reset").click()
-    one.page.wait_for_timeout(600)  # the numbers have moved back
+    one.rest()  # the numbers have moved back
     assert one.root.locator(".nl-box").inner_html() == before
 
 
@@ -259,26 +245,3 @@ def test_python_takes_arrays_and_refuses_nonsense():
     for traits in nonsense:
         with pytest.raises(traitlets.TraitError):
             SharedStatistics(**traits)
-
-
-def test_script_time_is_reported(figure):
-    one = figure(NAME)
-    spent = """async (slider) => {
-        const real = window.requestAnimationFrame, times = [];
-        window.requestAnimationFrame = (work) => real((now) => {
-            const start = performance.now();
-            work(now);
-            times.push(performance.now() - start);
-        });
-        for (let i = 0; i < 40; i++) {
-            const start = performance.now();
-            slider.value = (i % 20) / 10;
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            times.push(performance.now() - start);
-            await new Promise(real).then(() => new Promise(real));
-        }
-        window.requestAnimationFrame = real;
-        return times.reduce((a, b) => a + b) / 40;
-    }"""
-    slider = one.root.get_by_label("Change the marked value")
-    print(f"{slider.evaluate(spent):.2f} ms of script per changed number")

@@ -1,20 +1,23 @@
 """What every interactive figure owes its readers, whatever it shows."""
 
-import gzip
 import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import pages
+from figures import kilobytes, mounted, sizes
 
 from normlib import widgets
 
 NAMES = widgets.__all__
 every = pytest.mark.parametrize("name", NAMES)
+IDS = """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
+    [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
 
 
-@every
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
+@every
 def test_no_accessibility_violation(figure, name, width, theme):
     one = figure(name, width=width, theme=theme)
     assert one.root.get_attribute("data-theme") == theme
@@ -56,33 +59,55 @@ def test_it_asks_nobody_and_has_no_error(figure, name):
     assert one.page.faults == []
 
 
+def test_all_stand_on_the_gallery(stage):
+    page = stage.gallery(viewport={"width": 1280, "height": 900})
+    for name in NAMES:
+        assert mounted(page, name).host.count() == 1
+    assert page.locator(".normlib-figure").count() == len(NAMES)
+    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+    assert page.faults == []
+    ids = page.evaluate(IDS)
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_no_page_carries_the_state_of_a_kernel(book):
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert "vnd.jupyter.widget" not in text
+
+
 @every
 def test_two_on_one_page_do_not_share_state(figure, name):
     one = figure(name, twice=True)
     assert one.host.count() == 2
-    one.host.nth(1).scroll_into_view_if_needed()
-    one.page.wait_for_selector(f'.normlib-figure[data-figure="{name}"][data-mounted] >> nth=1')
-    one.page.wait_for_timeout(700)  # until its live region has said where it starts
+    mounted(one.page, name, nth=1).rest()  # until it has said where it starts
     before = one.host.nth(1).locator(".nl").inner_html()
     first_control = one.root.locator("input:not(:checked), button").first
     first_control.click(force=True)
-    one.settle()
+    one.rest()
     assert one.host.nth(1).locator(".nl").inner_html() == before
-    ids = one.page.evaluate(
-        """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
-            [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
-    )
+    ids = one.page.evaluate(IDS)
     assert len(ids) == len(set(ids))
 
 
 @every
 def test_nothing_moves_by_itself_or_under_reduced_motion(figure, name):
     one = figure(name, reduced_motion="reduce")
-    running = "() => document.getAnimations().length"
-    assert one.page.evaluate(running) == 0
+    one.host.first.evaluate(
+        """({ shadowRoot }) => {
+            window.moved = shadowRoot.getAnimations().length;
+            for (const event of ["transitionrun", "animationstart"])
+                shadowRoot.addEventListener(event, () => window.moved++);
+        }"""
+    )
+    one.rest()
     before = one.root.inner_html()
-    one.page.wait_for_timeout(600)
+    one.rest(5000)
     assert one.root.inner_html() == before
+    for control in one.root.locator("input:visible:not(:checked), button:visible").all()[:5]:
+        control.evaluate("(node) => node.click()")
+        one.settle()
+    assert one.page.evaluate("moved") == 0  # what moves belongs to a style or to the clock
 
 
 @every
@@ -97,14 +122,13 @@ def test_a_page_without_scripts_has_a_picture_and_a_sentence(browser, book, name
 
 
 @every
-def test_the_script_fits_the_budget(book, name):
-    script = (book / "_static" / "figures" / f"{name}.js").read_bytes()
-    assert b"import " not in script.split(b"(()=>", 1)[0]
-    file = getattr(widgets, name)._file
-    data = widgets._modules.HERE / "data" / f"{file}.json"
-    size = len(gzip.compress(data.read_bytes(), mtime=0)) if data.exists() else 0
-    assert size <= 40 * 1024
-    assert len(gzip.compress(script, mtime=0)) - size <= 20 * 1024  # of it 7 KB are core and host
+def test_it_fits_the_budget(book, name):
+    code, data = sizes(name)
+    assert 1 < code <= 12
+    assert data <= 40
+    script = (book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8")
+    assert "import " not in script.split("(()=>", 1)[0]
+    assert kilobytes(script) - code - data <= 7  # the shared core and the host
 
 
 @every

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import rcssmin
 import rjsmin
+from myst_nb.sphinx_ import NbMetadataCollector
 
 from normlib import widgets
 from normlib.plots import DARK, LIGHT
@@ -50,7 +51,6 @@ def write_twins(app, exception):
             light.with_suffix(".dark.svg").write_text(dark, encoding="utf-8")
 
 
-STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">.*?</script>', re.S)
 PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)"')
 
 
@@ -68,7 +68,8 @@ def write_scripts(app):
 def add_scripts(app, pagename, templatename, context, doctree):
     if "body" not in context:
         return
-    context["body"] = STATE.sub("", context["body"])
+    # MyST-NB would add it after us: half a megabyte for a gallery, and no kernel to speak to.
+    NbMetadataCollector.get_js_files(app.env, pagename).pop("ipywidgets_state", None)
     for name in sorted(set(PLACE.findall(context["body"]))):
         app.add_js_file(f"figures/{name}.js", loading_method="defer")
 

@@ -43,6 +43,7 @@ class Figure(_Live):
     _file = ""
     _alt = ""
     _room = (600, 900)  # height in pixels on a wide and on a narrow page, reserved beforehand
+    _ipython_display_ = None  # that of ipywidgets 7 would show the view without its HTML
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

@@ -61,22 +61,24 @@ export function store(model, spec, changed) {
   const names = Object.keys(spec);
   const now = {};
   const clean = (name, value, fallback) => spec[name][1](value, fallback);
+  let busy = false;
+  /** Take what the model has, clean it, and give it back clean: an address is made from the model. */
   const pull = () => {
+    busy = true;
     for (const name of names) {
       const fallback = structuredClone(spec[name][0]);
       const value = model.get(name);
       now[name] = value == null ? fallback : clean(name, value, fallback);
+      if (JSON.stringify(now[name]) !== JSON.stringify(value)) model.set(name, structuredClone(now[name]));
     }
+    busy = false;
   };
-  let busy = false;
   const heard = () => {
     if (busy) return;
     pull();
     changed();
   };
   pull();
-  // A page names only what differs from the class; say the rest, so that an address can be compared.
-  for (const name of names) if (model.get(name) === undefined) model.set(name, structuredClone(now[name]));
   const first = structuredClone(now); // Reset returns to the author's state, not to the factory's
   for (const name of names) model.on("change:" + name, heard);
   return {

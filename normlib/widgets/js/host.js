@@ -60,6 +60,46 @@ function toAddress(name, model, keys, authors) {
   else if (mine) history.replaceState(null, "", location.pathname + location.search);
 }
 
+/** Say what of an address the figure cannot show; as text, whatever it is. Returns how to take it back. */
+function refuse(el, wrong, model) {
+  const words = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+  const short = (value) => words(value).replace(/^(.{40}).+/s, "$1…");
+  const node = document.createElement("p");
+  node.className = "nl-note nl-refused";
+  node.setAttribute("role", "status");
+  node.textContent = wrong.map(([key, value]) =>
+    `The address asks for ${key} = ${short(value)}; the figure shows ${short(model.get(key))}.`).join(" ");
+  el.shadowRoot.querySelector(".nl").prepend(node);
+  return () => node.remove();
+}
+
+/** Let a figure follow the page's address, and the address the figure. */
+function share(el, name, keys) {
+  const model = el.model;
+  const state = () => JSON.stringify(keys.map((key) => model.get(key)));
+  const authors = Object.fromEntries(keys.map((key) => [key, JSON.stringify(model.get(key))]));
+  let forgive = () => {}, last = state();
+  function follow() {
+    const linked = Object.entries(fromAddress(name, keys));
+    if (!linked.length) return;
+    for (const [key, value] of linked) model.set(key, value);
+    model.save_changes(); // the figure hears it, and gives back what it can show
+    last = state();
+    forgive();
+    const wrong = linked.filter(([key, value]) => JSON.stringify(model.get(key)) !== JSON.stringify(value));
+    forgive = wrong.length ? refuse(el, wrong, model) : () => {};
+    el.scrollIntoView();
+  }
+  follow();
+  addEventListener("hashchange", follow); // someone edits the address, or follows a link to it
+  model.on("change", () => {
+    if (state() === last) return;
+    last = state();
+    forgive();
+    toAddress(name, model, keys, authors);
+  });
+}
+
 /** Mount a figure in every <div class="normlib-figure" data-figure="Name"> of the page. */
 function mountAll(name, figure) {
   const places = [...document.querySelectorAll(`.normlib-figure[data-figure="${name}"]`)];
@@ -75,19 +115,17 @@ function mountAll(name, figure) {
       return;
     }
     el.dataset.mounted = "";
-    if (el !== places[0] || !keys.length) return; // one address, so one figure has it
-    const authors = Object.fromEntries(keys.map((key) => [key, JSON.stringify(model.get(key))]));
-    const linked = Object.entries(fromAddress(name, keys));
-    for (const [key, value] of linked) model.set(key, value);
-    model.save_changes();
-    if (linked.length) el.scrollIntoView();
-    model.on("change", () => toAddress(name, model, keys, authors));
+    if (el === places[0] && keys.length) share(el, name, keys); // one address, so one figure has it
   }
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) mount(entry.target);
   }, { rootMargin: "600px" });
   for (const el of places) seen.observe(el);
-  if (places[0] && Object.keys(fromAddress(name, keys)).length) mount(places[0]);
+  const linked = () => {
+    if (places[0] && Object.keys(fromAddress(name, keys)).length) mount(places[0]);
+  };
+  linked();
+  addEventListener("hashchange", linked);
 }
 
 /** Start when the page is there. */

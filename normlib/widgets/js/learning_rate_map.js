@@ -334,7 +334,7 @@ function render({ model, el }) {
       ...(now.rate > 0 ? key("lower", ` ${rateText(now.rate - 1)} `) : []),
       ...(now.rate < RATES.length - 1 ? key("higher", ` ${rateText(now.rate + 1)} `) : []),
       ...(now.mine ? key("mine", " yours ") : []),
-      ...key("level", ` letter frequencies alone: ${fmt(UNIGRAM)} `), " ✕ diverged");
+      ...key("level", ` letter frequencies alone: ${fmt(UNIGRAM)}`), "\u2003✕ diverged");
   }
 
   function sentences(now) {
