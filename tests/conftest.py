@@ -42,8 +42,8 @@ def stage(browser, book, tmp_path_factory):
 def figure(stage):
     """figure("SharedStatistics", width=390, …) opens a figure; the next one takes its place."""
 
-    def mount(name, width=1280, theme="light", **options):
-        size = {"width": width, "height": 900}
+    def mount(name, width=1280, height=900, theme="light", **options):
+        size = {"width": width, "height": height}
         return stage.open(name, viewport=size, color_scheme=theme, **options)
 
     return mount

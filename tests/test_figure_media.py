@@ -74,7 +74,7 @@ def extremes(pixels, box):
 @every
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_forced_colors_leave_every_control_visible_and_operable(figure, name, theme):
-    one = figure(name, theme=theme, forced_colors="active")
+    one = figure(name, height=1500, theme=theme, forced_colors="active")
     assert one.page.evaluate("matchMedia('(forced-colors: active)').matches")
     found, pixels = seen(one, CONTROLS)
     assert len(found) >= 4

@@ -91,6 +91,19 @@ def test_two_on_one_page_do_not_share_state(figure, name):
 
 
 @every
+def test_it_can_be_out_of_sight_for_a_while(figure, name):
+    """In a folded output or on another tab a figure has no width."""
+    one = figure(name)
+    one.rest()
+    before = one.root.inner_html()
+    for shown in ("none", ""):
+        one.host.first.evaluate("(el, shown) => (el.style.display = shown)", shown)
+        one.rest()
+    assert one.root.inner_html() == before
+    assert one.page.faults == []
+
+
+@every
 def test_nothing_moves_by_itself_or_under_reduced_motion(figure, name):
     one = figure(name, reduced_motion="reduce")
     one.host.first.evaluate(

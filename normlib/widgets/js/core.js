@@ -255,8 +255,9 @@ export function tween(ms, step) {
 export function onWidth(node, draw) {
   let width = 0;
   const seen = new ResizeObserver(([entry]) => {
-    if (Math.abs(entry.contentRect.width - width) < 1) return;
-    width = entry.contentRect.width;
+    const now = entry.contentRect.width;
+    if (!now || Math.abs(now - width) < 1) return; // nothing is drawn where nobody sees it
+    width = now;
     draw(width);
   });
   seen.observe(node);
