@@ -178,8 +178,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 
     Built step by step in chapter 06.
     """
-    y, _ = _trailing_norm(x, normalized_shape, weight, bias, eps, center=True)
-    return y
+    return _trailing_norm(x, normalized_shape, weight, bias, eps, center=True)[0]
 
 
 def layer_norm_vjp(x, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -267,9 +266,10 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     >>> import numpy as np, normlib as nl
     >>> nl.rms_norm(np.array([[1.0, 7.0]]), (2,), eps=0.0)
     array([[0.2, 1.4]])
+
+    Built step by step in chapter 09.
     """
-    y, _ = _trailing_norm(x, normalized_shape, weight, None, eps, center=False)
-    return y
+    return _trailing_norm(x, normalized_shape, weight, None, eps, center=False)[0]
 
 
 def rms_norm_vjp(x, normalized_shape, weight=None, eps=None):
@@ -309,6 +309,8 @@ def rms_norm_vjp(x, normalized_shape, weight=None, eps=None):
     >>> dx, dweight = vjp(x)  # along x: its length does not matter
     >>> bool(abs(dx).max() < 1e-12), dweight
     (True, None)
+
+    Built step by step in chapter 09.
     """
     y, vjp = _trailing_norm(x, normalized_shape, weight, None, eps, center=False)
     return y, lambda dy: vjp(dy)[:2]

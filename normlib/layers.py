@@ -148,6 +148,8 @@ class RMSNorm(_Layer):
     >>> import numpy as np, normlib as nl
     >>> nl.RMSNorm(2, eps=0.0)(np.array([[1.0, 7.0]]))
     array([[0.2, 1.4]])
+
+    Built step by step in chapter 09.
     """
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, dtype=np.float64):
