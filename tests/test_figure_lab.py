@@ -1,5 +1,6 @@
 """A figure in a running JupyterLab: page and Python share its state, its keys are its own."""
 
+import contextlib
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from normlib import widgets
 
 pytestmark = pytest.mark.slow
 START = 120  # seconds that a server or a kernel may take on a busy machine
+expect.set_options(timeout=1000 * START)
 NOTEBOOK = """
 from normlib.widgets import LayerNormGeometry
 geometry = LayerNormGeometry()
@@ -54,16 +56,14 @@ def lab(book, tmp_path_factory):
     command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
     command += ["--allow-root", "--LabApp.news_url=None", "--expose-app-in-browser"]
     command += [f"--notebook-dir={folder}"]
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log)
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
 
     def answers():
         assert server.poll() is None, (folder / "log").read_text()[-2000:]
-        try:
-            return urllib.request.urlopen(f"{address}/api/status", timeout=5).status
-        except OSError:
-            return None
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/api/status") as reply:
+            return reply.status
 
     eventually(answers, 200)
     yield address, folder / "runtime"
@@ -71,14 +71,22 @@ def lab(book, tmp_path_factory):
     server.wait(START)
 
 
+def notebook_in(lab, browser, name):
+    """A notebook on a page and in a workspace of its own, once its kernel has nothing to do."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="light")
+    page.set_default_timeout(1000 * START)
+    page.goto(f"{lab[0]}/lab/workspaces/{name}/tree/{name}.ipynb?reset")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    expect(page.locator(".jp-Toolbar-kernelName")).to_have_text(re.compile("Python 3"))
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    return page
+
+
 @pytest.fixture(scope="module")
 def page(lab, browser):
     """The notebook after its first cell has run, with its figure in sight."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="light")
-    page.set_default_timeout(1000 * START)
-    page.goto(f"{lab[0]}/lab/tree/figure.ipynb")
+    page = notebook_in(lab, browser, "figure")
     page.locator(".jp-Cell").first.locator(".cm-content").click()
-    expect(page.locator(".jp-Toolbar-kernelName")).to_have_text(re.compile("Python 3"))
     page.keyboard.press("Shift+Enter")
     page.locator(".nl-geometry").wait_for()
     yield page
@@ -89,7 +97,8 @@ def page(lab, browser):
 def ask(lab, page):
     """ask("geometry.v") evaluates in the notebook's own kernel."""
     address, runtime = lab
-    [kernel] = json.load(urllib.request.urlopen(f"{address}/api/kernels"))
+    with urllib.request.urlopen(f"{address}/api/kernels") as reply:
+        [kernel] = json.load(reply)
     client = BlockingKernelClient()
     client.load_connection_file(str(runtime / f"kernel-{kernel['id']}.json"))
     client.start_channels()
@@ -154,10 +163,7 @@ def test_it_follows_the_theme_of_the_lab(page):
 
 
 def test_every_figure_of_the_gallerys_notebook_is_live(lab, browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(1000 * START)
-    page.goto(f"{lab[0]}/lab/tree/figures.ipynb")
-    expect(page.locator(".jp-Toolbar-kernelName")).to_have_text(re.compile("Python 3"))
+    page = notebook_in(lab, browser, "figures")
     page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
     for name in widgets.__all__:
         cell = page.locator(".jp-CodeCell", has_text=f"import {name}")
