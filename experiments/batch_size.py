@@ -14,18 +14,14 @@ precise
 """
 
 import copy
-import sys
 import time
-from types import SimpleNamespace
 
-import sklearn
 import torch
-from digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, digits, generators
-from study import LARGEST, PUBLISHED
+from digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, generators, source
+from study import save
 from torch import nn
 from torch.nn import functional as F
 
-from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
 
 NAME = "batch_size"
@@ -112,24 +108,10 @@ def run(size, momentum, seed, steps=STEPS):
     )
 
 
-def source():
-    """Where these results come from."""
-    data = SimpleNamespace(name="load_digits", sha256=digits()[2], vocab_size=CLASSES)
-    origin = provenance(data, torch.device("cpu"))
-    origin["versions"]["scikit-learn"] = sklearn.__version__
-    corpus = {"name": data.name, "sha256": data.sha256, "images": len(digits()[1])}
-    return origin | {"corpus": corpus | {"classes": CLASSES}}
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     runs = Runs(run(b, m, seed) for m in MOMENTA for b in SIZES for seed in SEEDS)
-    path = PUBLISHED / f"{NAME}.json"
-    runs.save(path)
-    size = path.stat().st_size
-    print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
-    if size > LARGEST:
-        sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
+    save(NAME, runs)
     for momentum in MOMENTA:
         print(f"\nmomentum {momentum}: loss and error in %, mean ± sd", *KINDS)
         for batch_size in SIZES:

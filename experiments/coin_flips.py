@@ -16,13 +16,12 @@ import copy
 import hashlib
 import itertools
 import math
-import sys
 import time
 from dataclasses import asdict
 from types import SimpleNamespace
 
 import torch
-from study import LARGEST, PUBLISHED
+from study import save
 from torch import nn
 from torch.nn import functional as F
 
@@ -133,12 +132,7 @@ def source():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     runs = Runs(run(*arm, seed) for arm in ARMS for seed in SEEDS)
-    path = PUBLISHED / f"{NAME}.json"
-    runs.save(path)
-    size = path.stat().st_size
-    print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
-    if size > LARGEST:
-        sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
+    save(NAME, runs)
     for mode in ("train", "eval"):
         print(mode)
         for norm, batch_size in ARMS:

@@ -19,13 +19,10 @@ test_accuracy, test_loss
 """
 
 import math
-import sys
 import time
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
-import sklearn
 import torch
 from digits import (
     BATCHES,
@@ -41,17 +38,16 @@ from digits import (
     WIDTH,
     Noise,
     Split,
-    digits,
     evaluate,
     forward,
     generators,
     gradients,
     initial,
+    source,
 )
 from shift_measures import along_the_gradient, drift, gradient_shift, length, moved
-from study import LARGEST, PUBLISHED
+from study import save
 
-from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
 
 NAME = "covariate_shift"
@@ -179,15 +175,6 @@ def runs_of(norm, lr, seeds=SEEDS):
         )
 
 
-def source():
-    """Where these results come from."""
-    data = SimpleNamespace(name="load_digits", sha256=digits()[2], vocab_size=CLASSES)
-    origin = provenance(data, torch.device("cpu"))
-    origin["versions"]["scikit-learn"] = sklearn.__version__
-    corpus = {"name": data.name, "sha256": data.sha256, "images": len(digits()[1])}
-    return origin | {"corpus": corpus | {"classes": CLASSES}}
-
-
 def summary(runs, lr):
     """For every measure and norm the median over the moments, mean and sd over the seeds."""
     for name in runs.filter(lr=lr)[0].probes:
@@ -211,12 +198,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     arms = [(norm, lr) for norm in NORMS for lr in RATES]
     runs = Runs(run for norm, lr in arms for run in runs_of(norm, lr))
-    path = PUBLISHED / f"{NAME}.json"
-    runs.save(path)
-    size = path.stat().st_size
-    print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
-    if size > LARGEST:
-        sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
+    save(NAME, runs)
     print(runs.table("norm", "lr"))
     for lr in MEASURED:
         print(f"\nlr {lr}, layer {N_LAYER // 2 + 1} where it is per layer:", *NORMS)

@@ -15,13 +15,12 @@ test_accuracy
 """
 
 import math
-import sys
 import time
 
 import torch
-from covariate_shift import plain, source
-from digits import BATCHES, CLASSES, N_TRAIN, WEIGHTS, WIDTH, Split, generators, stacked
-from study import LARGEST, PUBLISHED
+from covariate_shift import plain
+from digits import BATCHES, CLASSES, N_TRAIN, WEIGHTS, WIDTH, Split, generators, source, stacked
+from study import save
 from torch.nn import functional as F
 
 from normlib.results import Run, Runs
@@ -163,10 +162,5 @@ def show(runs):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     runs = Runs(run for norm in NORMS for gain in GAINS for run in runs_of(norm, gain))
-    path = PUBLISHED / f"{NAME}.json"
-    runs.save(path)
-    size = path.stat().st_size
-    print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
-    if size > LARGEST:
-        sys.exit(f"{path} is larger than {LARGEST:,} bytes: measure less often.")
+    save(NAME, runs)
     show(runs)

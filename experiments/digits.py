@@ -8,11 +8,15 @@ networks would compute alone.
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
+import sklearn
 import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
+
+from normlib.gpt.provenance import provenance
 
 NORMS = ("none", "batch", "noisy_batch", "layer")
 N_LAYER, WIDTH, CLASSES, EPS = 8, 64, 10, 1e-5
@@ -180,3 +184,12 @@ def evaluate(layers, split, norm):
     statistics = forward(layers, split.train[0], norm)[2] if batch else None
     loss, accuracy = losses(layers, split.test, norm, statistics=statistics)
     return loss, torch.where(loss.isfinite(), accuracy, torch.nan)
+
+
+def source():
+    """Where these results come from."""
+    data = SimpleNamespace(name="load_digits", sha256=digits()[2], vocab_size=CLASSES)
+    origin = provenance(data, torch.device("cpu"))
+    origin["versions"]["scikit-learn"] = sklearn.__version__
+    corpus = {"name": data.name, "sha256": data.sha256, "images": len(digits()[1])}
+    return origin | {"corpus": corpus | {"classes": CLASSES}}

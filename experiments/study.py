@@ -20,14 +20,19 @@ def interval(values):
     return mean, stats.t.ppf(0.975, len(values) - 1) * error
 
 
-def publish(name, pairs, probes=()):
-    """Run the pairs, write normlib/results/name.json and return the Runs."""
-    text = load_text()
-    runs = sweep(name, pairs(text.vocab_size), text, probes, folder=RUNS, progress=sweep_line())
+def save(name, runs):
+    """Write normlib/results/name.json, say what it holds, and refuse a file that is too large."""
     path = PUBLISHED / f"{name}.json"
     runs.save(path)
     size = path.stat().st_size
     print(f"{runs!r}, {sum(run.seconds for run in runs):.0f} s in all, {size:,} bytes: {path}")
     if size > LARGEST:
         sys.exit(f"{path} is larger than {LARGEST:,} bytes: log less often.")
+
+
+def publish(name, pairs, probes=()):
+    """Run the pairs, write normlib/results/name.json and return the Runs."""
+    text = load_text()
+    runs = sweep(name, pairs(text.vocab_size), text, probes, folder=RUNS, progress=sweep_line())
+    save(name, runs)
     return runs
