@@ -49,8 +49,8 @@ class CovariateShift(Figure):
     _file = "covariate_shift"
     _alt = (
         "With batch norm the distributions inside a network hardly drift while it learns. With "
-        "noise behind the norm they drift more than without any norm, and it learns as well: "
-        "drift is not what held the plain network back."
+        "noise behind the norm they drift more than without any norm, and yet the network is as "
+        "good at the end: stable distributions are not what it takes to learn."
     )
     _room = (850, 1400)
 

@@ -45,7 +45,7 @@ const SPEC = {
 const QUESTIONS = [
   ["Noise is added after batch norm until its units drift more than without any norm. What becomes of the test accuracy?",
     ["it falls to chance", "it stays about the same", "the network cannot be trained"], 1,
-    "Drift comes back, worse than in the network without a norm, and the network still learns as well. So drift is not what stops it.",
+    "Drift comes back, worse than in the network without a norm, and at the end the network is as good as that one. So drift alone does not stop it.",
     { measure: "drift", step: LAST }],
   ["Batch norm makes something smaller besides the drift, noise or not. What?",
     ["the range of the loss along the gradient", "the number of steps it needs at any rate", "the change of the gradient, always"], 0,
