@@ -19,7 +19,7 @@ pages = pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
 SECTIONS = [
     "A puzzle",
     "The idea",
-    "From scratch: forward",
+    "From scratch",
     "In a GPT",
     "What this does not show",
     "Exercises",
