@@ -24,13 +24,15 @@ STUDIES = [
 ]
 STEPS = 4  # of a re-run
 every = pytest.mark.parametrize("name", STUDIES)
+# No sweeps of normlib.gpt.
 OTHERS = [
     "batch_size",
     "coin_flips",
     "covariate_shift",
     "depth_gain",
+    "generalization",
     "style_probe",
-]  # no sweeps of normlib.gpt
+]
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
 
 
