@@ -117,7 +117,7 @@ def statistics_over(net, samples, momentum):
 
 def in_order(x, y):
     """All images sorted by class."""
-    order = y.argsort(1, stable=True)
+    order = y.argsort(dim=1, stable=True)
     return x.gather(1, order[..., None].expand_as(x)), y.gather(1, order)
 
 
