@@ -4,8 +4,8 @@ A small convolutional network learns scikit-learn's digits from 600 images. Thre
 
 groups
     Every step takes 32 images, whatever the norm. Batch norm takes its statistics over 2 to 32 of
-    them at a time, drawn at random or sorted by class first; group norm has 1 to 16 channels in a
-    group. All else is equal, and each arm has five learning rates.
+    them at a time, in random order, sorted by class, or mixed so that a group has unlike images;
+    group norm has 1 to 16 channels in a group. All else is equal, and each arm has five rates.
 long
     The same with three times the steps, for one batch norm and two group norms.
 recipe
@@ -36,7 +36,9 @@ SAMPLES, CHANNELS = (32, 16, 8, 4, 2), (1, 2, 4, 8, 16)
 STEPS = SHOWN // BATCH
 # (norm, samples in a statistic of batch norm, their order, channels in a group of group norm)
 RANDOM = [("batch", n, "random", None) for n in SAMPLES]
-SORTED = [("batch", n, "sorted", None) for n in SAMPLES if n < BATCH]  # all 32: no order matters
+# No order matters to a statistic over all 32.
+SORTED = [("batch", n, "sorted", None) for n in SAMPLES[1:]]
+MIXED = [("batch", n, "mixed", None) for n in SAMPLES[1:]]
 GROUPS = [("group", None, "random", c) for c in CHANNELS]
 LONG = [RANDOM[0], GROUPS[2], GROUPS[-1]]
 RECIPE = [("batch", None, "random", None), GROUPS[2]]
@@ -115,10 +117,14 @@ def statistics_over(net, samples, momentum):
     return net
 
 
-def in_order(x, y):
-    """All images sorted by class."""
-    order = y.argsort(dim=1, stable=True)
-    return x.gather(1, order[..., None].expand_as(x)), y.gather(1, order)
+def arranged(x, y, order, samples):
+    """The same images, in groups by class ("sorted") or in groups of unlike ones ("mixed")."""
+    if order == "random":
+        return x, y
+    places = y.argsort(dim=1, stable=True)
+    if order == "mixed":  # each group takes its images from all over the sorted row
+        places = places.unflatten(1, (samples, -1)).transpose(1, 2).flatten(1)
+    return x.gather(1, places[..., None].expand_as(x)), y.gather(1, places)
 
 
 @torch.no_grad()
@@ -134,8 +140,7 @@ def measure(net, fit, validation, test, samples, order):
         losses(precise, *fit)  # the buffers become the statistics of all of them
         found["precise"] = losses(precise.eval(), *test)
         whole = [t[:, : t.shape[1] // BATCH * BATCH] for t in test]
-        if order == "sorted":
-            whole = in_order(*whole)
+        whole = arranged(*whole, order, samples)
         found["own"] = losses(statistics_over(net, samples, 0.1), *whole)
     return {k: torch.stack([loss, 100 * wrong], 1) for k, (loss, wrong) in found.items()}
 
@@ -156,8 +161,7 @@ def run(arm, lr, batch=BATCH, shown=SHOWN, seeds=SEEDS):
         optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
         picked = stacked(lambda g: torch.randint(N_FIT, (batch,), generator=g), rng)
         x, y = (t[rows, picked] for t in fit)
-        if order == "sorted":
-            x, y = in_order(x, y)
+        x, y = arranged(x, y, order, samples)
         loss = losses(net, x, y)[0]
         optimizer.zero_grad()
         loss.sum().backward()  # the networks share no parameter
@@ -211,7 +215,7 @@ def best(runs, arm, **wanted):
 def study():
     """All parts, one after the other; the last needs the rates that the first has found."""
     runs = []
-    for arm in [*RANDOM, *SORTED, *GROUPS]:
+    for arm in [*RANDOM, *SORTED, *MIXED, *GROUPS]:
         for lr in RATES:
             runs += run(arm, lr)
         show(best(Runs(runs), arm))
