@@ -14,7 +14,7 @@ recipe
 
 The other 600 images of `Split.train` are for validation: they choose the rates. Every network is
 tested with running averages ("test"), and batch norm also with statistics of all training images
-("precise") and of groups of test images as in training ("own"). Losses in nats, errors in percent.
+("precise") and of groups of test images, made as in training ("own"). Losses in nats, errors in percent.
 """
 
 import copy
@@ -139,8 +139,9 @@ def measure(net, fit, validation, test, samples, order):
         precise = statistics_over(net, N_FIT, 1.0)
         losses(precise, *fit)  # the buffers become the statistics of all of them
         found["precise"] = losses(precise.eval(), *test)
-        whole = [t[:, : t.shape[1] // BATCH * BATCH] for t in test]
-        whole = arranged(*whole, order, samples)
+        batches = zip(*(t.split(BATCH, 1) for t in test), strict=True)
+        kept = [arranged(x, y, order, samples) for x, y in batches if y.shape[1] == BATCH]
+        whole = [torch.cat(t, 1) for t in zip(*kept, strict=True)]
         found["own"] = losses(statistics_over(net, samples, 0.1), *whole)
     return {k: torch.stack([loss, 100 * wrong], 1) for k, (loss, wrong) in found.items()}
 
