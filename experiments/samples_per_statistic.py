@@ -14,7 +14,8 @@ recipe
 
 The other 600 images of `Split.train` are for validation: they choose the rates. Every network is
 tested with running averages ("test"), and batch norm also with statistics of all training images
-("precise") and of groups of test images, made as in training ("own"). Losses in nats, errors in percent.
+("precise") and of groups of test images, made as in training ("own"). Losses in nats, errors in
+percent.
 """
 
 import copy

@@ -24,7 +24,13 @@ STUDIES = [
 ]
 STEPS = 4  # of a re-run
 every = pytest.mark.parametrize("name", STUDIES)
-OTHERS = ["batch_size", "coin_flips", "covariate_shift", "depth_gain"]  # no sweeps of normlib.gpt
+OTHERS = [  # no sweeps of normlib.gpt
+    "batch_size",
+    "coin_flips",
+    "covariate_shift",
+    "depth_gain",
+    "samples_per_statistic",
+]
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
 
 
