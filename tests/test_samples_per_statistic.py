@@ -149,5 +149,6 @@ def test_the_chapter_trains_the_network_of_the_study():
             b.copy_(a.view_as(b))
     x = x.view(-1, 1, 8, 8)
     torch.testing.assert_close(mine(x), theirs(x)[:, 0])
-    for a, b in zip(mine.buffers(), theirs.buffers(), strict=True):
-        torch.testing.assert_close(a.float(), b.float(), rtol=0.1, atol=0.1)
+    for name in ("running_mean", "running_var"):  # its parts come one after the other
+        moved = [getattr(net[1], name) - float(name == "running_var") for net in (mine, theirs)]
+        torch.testing.assert_close(*moved, rtol=0.1, atol=0.01)
