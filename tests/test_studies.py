@@ -31,6 +31,7 @@ OTHERS = [
     "covariate_shift",
     "depth_gain",
     "generalization",
+    "samples_per_statistic",
     "style_probe",
 ]
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
