@@ -133,7 +133,7 @@ def test_the_words_of_the_table_are_those_of_its_docstring():
     assert {row.norm for row in rows} == {"LayerNorm", "RMSNorm"}
     assert {row.placement for row in rows} == {"post", "pre", "parallel", "peri", "reordered"}
     assert {row.scale for row in rows} == {"γ, β", "γ", "1 + γ", "1 + γ, β", "none"}
-    kinds = {"no", "optional", "per head", "all heads at once", "latent"}
+    kinds = {"no", "optional", "per head", "all heads", "latent"}
     assert {row.qk_norm for row in rows} == kinds
 
 
@@ -197,7 +197,7 @@ def test_qk_norm(model):
     else:
         firsts = {name[0] for name in names}
         assert {"q", "k"} <= firsts if "qk_norm" not in names else firsts == {"q"}
-        assert sizes <= {WIDTH if kind == "all heads at once" else head}
+        assert sizes <= {WIDTH if kind == "all heads" else head}
     if kind == "optional":
         switched = norms_of(model, **{SWITCH[model]: True})
         assert any(inside_attention(re.sub(r"\.norms\.\d$", "", path)) for path in switched)

@@ -11,9 +11,9 @@ HEADERS = {
     "year": "year",
     "norm": "norm",
     "placement": "placement",
-    "eps": "eps",
-    "scale": "scale, bias",
     "qk_norm": "QK-norm",
+    "scale": "scale, bias",
+    "eps": "eps",
     "remark": "remark",
     "source": "folder",
 }
@@ -32,12 +32,12 @@ class RealModel(NamedTuple):
         Of the residual stream.
     placement : {"post", "pre", "parallel", "peri", "reordered"}
         As in `GPTConfig`; ``parallel`` is ``x = x + f(N(x)) + g(N(x))``.
-    eps : float or None
-        Default of its configuration; a checkpoint may set another. None where it is not known.
+    qk_norm : {"no", "optional", "per head", "all heads", "latent"}
+        Whether queries and keys are normalized.
     scale : {"γ, β", "γ", "1 + γ", "1 + γ, β", "none"}
         What the normalized token is multiplied by, and whether there is a bias.
-    qk_norm : {"no", "optional", "per head", "all heads at once", "latent"}
-        Whether queries and keys are normalized.
+    eps : float or None
+        Default of its configuration; a checkpoint may set another. None where it is not known.
     remark : str
         What else is special.
     source : str
@@ -48,9 +48,9 @@ class RealModel(NamedTuple):
     year: int
     norm: str
     placement: str
-    eps: float | None
-    scale: str
     qk_norm: str
+    scale: str
+    eps: float | None
     remark: str
     source: str
 
