@@ -84,7 +84,7 @@ TYPED = [
     r"\b(twice|thrice|half|double) as\b",
     r"\bby (half|a half|a third|a quarter)\b",
 ]
-NAMES = r"GPT-\d|\bT5\b|Chapters? \d+|(?<= )\d{1,2} (?=[A-Z«])|^\*\*Step \d"
+NAMES = r"GPT-\d|\bT5\b|\b(Gemma|OLMo|Qwen) \d|Chapters? \d+|(?<= )\d{1,2} (?=[A-Z«])|^\*\*Step \d"
 
 
 def typed_numbers(text):

@@ -29,8 +29,8 @@ MAY_IMPORT = GROUND | {
     "__init__": {"agree", "checker", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
-GPT = ["_configs", "_weights", "norms", "model", "data", "probes", "provenance", "train_config"]
-GPT += ["training", "progress", "sweeps", "__main__", "__init__"]
+GPT = ["_configs", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
+GPT += ["train_config", "training", "progress", "sweeps", "__main__", "__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
     "plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"},

@@ -9,30 +9,10 @@ import pytest
 import torch
 import transformers
 from chapters import BOOK, text_of
+from tiny_transformers import WIDTH, build, config_of
 from torch import nn
 
 PAGE = BOOK / "conventions.md"
-WIDTH = 32
-SMALL = {
-    "hidden_size": WIDTH,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "intermediate_size": 64,
-    "vocab_size": 64,
-    "n_embd": WIDTH,
-    "n_layer": 2,
-    "n_head": 2,
-    "d_model": WIDTH,
-    "d_ff": 64,
-    "num_layers": 2,
-    "num_heads": 2,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "num_experts": 4,
-    "vocab_size_per_layer_input": 64,
-}
 CONFIGS = {
     "bert": "Bert",
     "gpt2": "GPT2",
@@ -138,11 +118,9 @@ def test_names_of_pytorch():
 @cache
 def norms_of(model):
     """The norms of the stream in a small model: all that are as wide as it."""
-    config = getattr(transformers, CONFIGS[model] + "Config")
-    sizes = {name: size for name, size in SMALL.items() if name in config().to_dict()}
     found = [
         layer
-        for layer in transformers.AutoModel.from_config(config(**sizes)).modules()
+        for layer in build(config_of(CONFIGS[model])).modules()
         if "norm" in type(layer).__name__.lower()
         and {p.shape for p in layer.parameters()} <= {(WIDTH,)}
     ]

@@ -11,6 +11,7 @@ from tiny_gpt import NORMS, PLACEMENTS, scrambled, tiny, tokens
 from normlib.gpt import GPT, probes
 
 IDX, TARGETS = tokens(3, 6), tokens(3, 6, seed=1)
+PER_BLOCK = ("grad_norm", "residual_cosine", "attention_logit_max", "attention_entropy")
 MODELS = pytest.mark.parametrize(
     ("placement", "norm"), [(p, n) for p in PLACEMENTS for n in NORMS if p != "none" or n == "dyt"]
 )
@@ -82,6 +83,35 @@ def test_a_histogram_counts_every_number_once():
     assert rows[0][-1] > 0
 
 
+@pytest.mark.parametrize("qk_norm", [False, True])
+@torch.no_grad()
+def test_attention_is_measured_as_it_is_computed_head_by_head(qk_norm):
+    model = model_of(n_embd=32, n_head=2, qk_norm=qk_norm)
+    largest = probes.attention_logit_max(model, IDX, TARGETS)
+    entropy = probes.attention_entropy(model, IDX, TARGETS)
+    for n, (block, x) in enumerate(zip(model.blocks, by_hand(model)[0], strict=False)):
+        q, k, _ = block.attn.qkv(block.norm_1(x)).split(32, dim=-1)
+        logits, entropies = [], []
+        for b, head, t in np.ndindex(3, 2, 6):
+            part = slice(16 * head, 16 * head + 16)
+            mine = block.attn.q_norm(q[b, t, part])
+            seen = block.attn.k_norm(k[b, : t + 1, part]) @ mine / 4  # √16
+            logits.append(seen.abs().max().item())
+            entropies.append(torch.distributions.Categorical(logits=seen).entropy().item())
+        np.testing.assert_allclose(largest[n], max(logits), rtol=1e-5)
+        np.testing.assert_allclose(entropy[n], np.mean(entropies), rtol=1e-4, atol=1e-6)
+
+
+def test_qk_norm_bounds_the_logits_of_any_weights():
+    model = GPT(tiny(n_layer=3, n_embd=32, n_head=2, qk_norm=True))
+    free = GPT(tiny(n_layer=3, n_embd=32, n_head=2))
+    for m in (model, free):
+        for block in m.blocks:
+            block.attn.qkv.weight.data *= 100
+    assert max(probes.attention_logit_max(model, IDX, TARGETS)) <= 4 * (1 + 1e-5)  # √16
+    assert max(probes.attention_logit_max(free, IDX, TARGETS)) > 100
+
+
 def traces(model):
     hooks = [h for m in model.modules() for h in (*m._forward_hooks, *m._forward_pre_hooks)]
     return hooks, [m.training for m in model.modules()], [p.grad for p in model.parameters()]
@@ -102,7 +132,7 @@ def test_a_probe_leaves_no_trace(name, training):
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert torch.is_grad_enabled()
     assert json.loads(json.dumps(found)) == found  # plain numbers, for the results file
-    assert len(found) == (3 if name in ("grad_norm", "residual_cosine") else 4)
+    assert len(found) == (3 if name in PER_BLOCK else 4)
 
 
 @pytest.mark.parametrize("name", probes.PROBES)

@@ -17,6 +17,7 @@ RESULTS = ROOT / "normlib" / "results"
 STUDIES = [
     "init_width",
     "initialization",
+    "logit_growth",
     "norm_type",
     "placement_lr",
     "residual_growth",

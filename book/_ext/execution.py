@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def use_cache_of_this_code(app, config):
     code = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
     for file in sorted((ROOT / "normlib").rglob("*")):
-        if file.suffix in {".py", ".js", ".css", ".json"}:
+        if file.suffix in {".py", ".js", ".css", ".json", ".csv", ".html"}:
             code.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     config.nb_execution_cache_path = str(ROOT / "_build" / "executed" / code.hexdigest()[:12])
 

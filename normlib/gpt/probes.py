@@ -90,6 +90,32 @@ def activation_histogram(model, idx, targets):
     return rows
 
 
+def attention_logit_max(model, idx, targets):
+    """Largest ``|q · k| / √head`` of each block, over the pairs of tokens that the mask allows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig, probes
+    >>> idx = torch.arange(4)[None]  # (1, 4)
+    >>> model = GPT(GPTConfig(vocab_size=5, n_layer=2, qk_norm=True))
+    >>> largest = probes.attention_logit_max(model, idx, idx)
+    >>> max(largest) <= (64 / 4) ** 0.5  # a normalized query of 16 features has length √16
+    True
+    """
+    return [s.abs()[s.isfinite()].max().item() for s in _attention_logits(model, idx)]
+
+
+def attention_entropy(model, idx, targets):
+    """Mean entropy of the attention weights of each block, in nats: ln T for a flat one."""
+    found = []
+    for logits in _attention_logits(model, idx):
+        log_p = logits.log_softmax(-1)
+        terms = torch.where(log_p.isfinite(), log_p.exp() * log_p, 0.0)
+        found.append(-terms.sum(-1).mean().item())
+    return found
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
@@ -99,6 +125,8 @@ PROBES = {
         grad_norm,
         stream_grad_norm,
         activation_histogram,
+        attention_logit_max,
+        attention_entropy,
     )
 }
 
@@ -107,3 +135,23 @@ def _stream(model, idx):
     with torch.no_grad(), stream(model) as xs:
         model(idx)
     return xs
+
+
+def _attention_logits(model, idx):
+    """Scaled logits of each block, (B, n_head, T, T); those of later tokens are −∞."""
+    pairs, hooks = [], []
+    for block in model.blocks:
+        pair = []  # q, then k
+        pairs.append(pair)
+        for norm in {block.attn.q_norm, block.attn.k_norm}:  # without QK-norm one and the same
+            hooks.append(norm.register_forward_hook(lambda _, args, y, pair=pair: pair.append(y)))
+    try:
+        with torch.no_grad():
+            model(idx)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    later = torch.ones(idx.shape[1], idx.shape[1], dtype=torch.bool, device=idx.device).triu(1)
+    for q, k in pairs:
+        logits = q.float() @ k.float().transpose(-1, -2) / q.shape[-1] ** 0.5
+        yield logits.masked_fill(later, -torch.inf)
