@@ -98,6 +98,7 @@ def test_it_stops_when_told_and_says_where():
     panel.click("Stop")
     wait()
     assert panel.said.startswith("Stopped after ")
+    assert int(panel.said.split()[2]) < 5000
     assert panel.may == [True, False]
 
 
@@ -180,4 +181,6 @@ def test_a_sample_is_text_and_never_markup():
     next(w for w in everything(box) if getattr(w, "description", "") == "steps").value = 2
     train.click()
     wait()
-    assert "<b>" not in box.children[3].value
+    sample = box.children[3].value.partition("<pre>")[2].partition("</pre>")[0]
+    assert "&lt;" in sample
+    assert not set("<>") & set(sample)
