@@ -8,7 +8,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 STUDIES := initialization warmup placement_lr init_width residual_growth norm_type \
-	covariate_shift depth_gain batch_size coin_flips
+	covariate_shift depth_gain batch_size coin_flips \
+	silent_bugs
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 
 book: .venv/ready

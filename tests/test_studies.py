@@ -24,7 +24,8 @@ STUDIES = [
 ]
 STEPS = 4  # of a re-run
 every = pytest.mark.parametrize("name", STUDIES)
-OTHERS = ["batch_size", "coin_flips", "covariate_shift", "depth_gain"]  # no sweeps of normlib.gpt
+# No sweeps of normlib.gpt.
+OTHERS = ["batch_size", "coin_flips", "covariate_shift", "depth_gain", "silent_bugs"]
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
 
 
