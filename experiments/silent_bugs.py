@@ -74,7 +74,7 @@ class Broken(nn.Module):
 
 
 def late_residual(block, x):
-    """Pre-norm as it was in a release of PyTorch: the residual begins after the norm."""
+    """Pre-norm as PyTorch first had it: the residual begins after the norm."""
     x = block.norm_1(x)
     x = x + block.attn(x)
     x = block.norm_2(x)
