@@ -85,7 +85,7 @@ def examine(letter):
     found, right = _findings(bug), _findings(kind)
     rows = tuple((label, value, right[label]) for label, value in found.items())
     return Chart(
-        f"Patient {letter} is supposed to be a {kind}",
+        f"Patient {letter} is supposed to be {'an' if kind == 'RMSNorm' else 'a'} {kind}",
         (f"patient {letter}", f"a right {kind}"),
         rows,
     )
