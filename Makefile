@@ -9,7 +9,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STUDIES := initialization warmup placement_lr init_width residual_growth norm_type \
 	covariate_shift depth_gain batch_size coin_flips generalization logit_growth \
-	samples_per_statistic style_probe
+	samples_per_statistic silent_bugs style_probe
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 
 book: .venv/ready

@@ -11,7 +11,9 @@ A tour, in the order in which you would meet things:
    ``torch.nn`` modules: `BatchNorm`, `LayerNorm`, `InstanceNorm`, `GroupNorm`, `RMSNorm`.
 4. You wrote one yourself? ``agrees("layer_norm", mine)`` compares it with normlib and PyTorch;
    ``check(mine)`` does the same as an exercise and names the mistake.
-5. ``normlib.gpt`` holds small GPTs that differ in their norms, and trains them; `load_results`
+5. It is somebody else's, and you do not know what it does? ``diagnose(layer, x)`` changes one
+   thing at a time and says what moves; ``normlib.clinic`` has patients to try it on.
+6. ``normlib.gpt`` holds small GPTs that differ in their norms, and trains them; `load_results`
    reads the runs that the book tells of.
 
 ``import normlib`` needs NumPy only. ``normlib.gpt`` needs torch, ``normlib.plots`` matplotlib.
@@ -19,6 +21,7 @@ A tour, in the order in which you would meet things:
 
 from normlib.agree import agrees
 from normlib.checker import check
+from normlib.clinic import diagnose
 from normlib.functional import (
     batch_norm,
     batch_norm_vjp,
@@ -48,6 +51,7 @@ __all__ = [
     "batch_norm_vjp",
     "check",
     "check_vjp",
+    "diagnose",
     "group_norm",
     "group_norm_vjp",
     "instance_norm",

@@ -23,10 +23,11 @@ MAY_IMPORT = GROUND | {
     "agree": {"functional", "_probes"},
     "checker": {"functional", "gradcheck", "_probes"},
     "layers": {"functional", "_inputs"},
+    "clinic": {"checker"},
     "gpt": {"results"},
     "plots": set(),
     "widgets": {"gpt", "plots", "results"},  # gpt only to measure a reader's own model
-    "__init__": {"agree", "checker", "functional", "gradcheck", "layers", "results"},
+    "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
 GPT = ["_configs", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]

@@ -33,6 +33,7 @@ OTHERS = [
     "depth_gain",
     "generalization",
     "samples_per_statistic",
+    "silent_bugs",
     "style_probe",
 ]
 published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])

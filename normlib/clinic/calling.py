@@ -1,0 +1,101 @@
+"""How to call a layer of any kind, always in the same state, and never change it."""
+
+import copy
+import sys
+
+import numpy as np
+
+
+class Subject:
+    """A layer under examination: every call is made on a fresh copy of it.
+
+    Parameters
+    ----------
+    layer : callable
+        A function of a NumPy array, a layer with ``train`` and ``eval``, or a torch module. A
+        module is converted to the precision of what it is given; tokens are given to float64.
+    """
+
+    def __init__(self, layer):
+        if not callable(layer):
+            raise TypeError(
+                f"layer must be something to call on an array, got {type(layer).__name__}: "
+                "give a function, a layer of normlib or a torch module."
+            )
+        self.layer = layer
+        torch = sys.modules.get("torch")  # without it there is no module
+        self.torch = torch if torch and isinstance(layer, torch.nn.Module) else None
+        self.has_modes = all(callable(getattr(layer, m, None)) for m in ("train", "eval"))
+
+    def __call__(self, x, training=True, seed=0):
+        """Return the output of a fresh copy as an array."""
+        return self.observed(x, training, seed)[0]
+
+    def observed(self, x, training=True, seed=0):
+        """Return the output, what x became, and the names of the buffers that moved."""
+        layer, given = self._fresh(x, training)
+        before = _state(layer)
+        y = self._call(layer, given, seed)
+        return _as_array(y), _as_array(given), _changed(before, _state(layer))
+
+    def share_of_new_batch(self, x):
+        """The weight of a batch in running averages; None if there are none.
+
+        An average that x moves by d moves by (1 − share) d when it sees x again.
+        """
+        layer, given = self._fresh(x, training=True)
+        states = [_state(layer)]
+        for seed in range(2):
+            self._call(layer, given, seed)
+            states.append(_state(layer))
+        for name, first in states[0].items():
+            if np.issubdtype(first.dtype, np.floating):
+                once, again = (b[name] - a[name] for a, b in zip(states, states[1:], strict=False))
+                if np.abs(once).max(initial=0.0) > 0:
+                    largest = np.unravel_index(np.abs(once).argmax(), first.shape)
+                    return float(1 - again[largest] / once[largest])
+        return None
+
+    def _fresh(self, x, training):
+        """Copies of the layer, in this mode, and of x, of one kind and precision."""
+        layer, given = copy.deepcopy(self.layer), x.copy()
+        if self.has_modes:
+            layer.train() if training else layer.eval()
+        if self.torch:
+            device = next((p.device for p in layer.parameters()), None)
+            given = self.torch.from_numpy(given).to(device)
+            layer = layer.to(given.dtype if given.is_floating_point() else self.torch.float64)
+        return layer, given
+
+    def _call(self, layer, given, seed):
+        if not self.torch:
+            return _first(layer(given))
+        cuda = [given.device] if given.device.type == "cuda" else []
+        with self.torch.no_grad(), self.torch.random.fork_rng(cuda):
+            self.torch.manual_seed(seed)  # dropout draws the same mask every time
+            return _first(layer(given))
+
+
+def _first(output):
+    """The output itself, or the first of several, as the logits of a GPT."""
+    return output[0] if isinstance(output, (tuple, list)) else output
+
+
+def _as_array(value):
+    return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+
+
+def _state(layer):
+    """Copies of parameters and buffers by name."""
+    if hasattr(layer, "state_dict"):
+        state = layer.state_dict()
+    else:
+        attributes = getattr(layer, "__dict__", {})
+        state = {k: v for k, v in attributes.items() if isinstance(v, np.ndarray)}
+    return {name: _as_array(value) for name, value in state.items()}
+
+
+def _changed(before, after):
+    return tuple(
+        name for name in after if not np.array_equal(before.get(name), after[name], equal_nan=True)
+    )
