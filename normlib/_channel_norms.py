@@ -198,6 +198,8 @@ def instance_norm(
     >>> nl.instance_norm(x, eps=0.0)
     array([[[-1.,  1.],
             [-1.,  1.]]])
+
+    Built step by step in chapter 07.
     """
     args = x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
     return _channels.instance_norm(*args)[0]
@@ -244,6 +246,8 @@ def instance_norm_vjp(
     >>> dx, dweight, dbias = vjp(np.ones((1, 1, 3)))
     >>> bool(abs(dx).max() < 1e-12), dweight, dbias
     (True, None, array([3.]))
+
+    Built step by step in chapter 07.
     """
     return _channels.instance_norm(
         x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
@@ -294,6 +298,8 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     >>> x = np.array([[1.0, 3.0, 10.0, 30.0]])
     >>> nl.group_norm(x, num_groups=2, eps=0.0)
     array([[-1.,  1., -1.,  1.]])
+
+    Built step by step in chapter 08.
     """
     return _channels.group_norm(x, num_groups, weight, bias, eps)[0]
 
@@ -330,5 +336,7 @@ def group_norm_vjp(x, num_groups, weight=None, bias=None, eps=1e-5):
     >>> y, vjp = nl.group_norm_vjp(x, 2, np.ones(4))
     >>> [g if g is None else g.shape for g in vjp(np.ones((1, 4)))]
     [(1, 4), (4,), None]
+
+    Built step by step in chapter 08.
     """
     return _channels.group_norm(x, num_groups, weight, bias, eps)

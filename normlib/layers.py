@@ -185,6 +185,8 @@ class GroupNorm(_Layer):
     >>> first_group = y[:, :2]
     >>> bool(abs(first_group.mean(axis=(1, 2))).max() < 1e-12)
     True
+
+    Built step by step in chapter 08.
     """
 
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, dtype=np.float64):
@@ -320,6 +322,8 @@ class InstanceNorm(_RunningNorm):
     >>> x = np.array([[[1.0, 3.0]], [[10.0, 30.0]]])
     >>> nl.InstanceNorm(1)(x).round(3).tolist()
     [[[-1.0, 1.0]], [[-1.0, 1.0]]]
+
+    Built step by step in chapter 07.
     """
 
     _function = staticmethod(functional.instance_norm_vjp)

@@ -37,7 +37,9 @@ def test_the_chapter_that_a_docstring_names_builds_it(name):
     chapter = re.search(
         r"^Built step by step in chapter (\d\d)\.$", inspect.getdoc(getattr(nl, name)), re.M
     )
-    pages = list(BOOK.glob(f"{chapter[1]}_*.md")) if chapter else []
+    if name.lower().removesuffix("_vjp").endswith("norm") or name.startswith("normalize"):
+        assert chapter
+    pages = BOOK.glob(f"{chapter[1]}_*.md") if chapter else []
     for page in pages:
         scratch = [cell.source for cell in cells(page) if "scratch" in cell.tags]
         assert any(f"def {in_snake_case(name)}(" in source for source in scratch)
