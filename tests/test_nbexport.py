@@ -1,7 +1,6 @@
 """The notebooks for readers, made from a page that holds everything the book may hold."""
 
 import html
-import importlib
 import os
 import re
 import shutil
@@ -14,13 +13,12 @@ import nbformat
 import pytest
 import yaml
 from docutils import nodes
+from extensions import EXTENSIONS, extension
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from notebooks import leaks, unshown
 
-ROOT = Path(__file__).parents[1]
-EXTENSIONS = ROOT / "book" / "_ext"
 FIXTURE = Path(__file__).parent / "fixtures" / "sink"
 SITE = "https://example.org/book"
 
@@ -374,14 +372,6 @@ def test_notebook_runs_from_top_to_bottom(book, tmp_path):
 @pytest.fixture(scope="module")
 def nbtext():
     return extension("nbtext")
-
-
-def extension(name):
-    sys.path.insert(0, str(EXTENSIONS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(EXTENSIONS))
 
 
 PIECES = [

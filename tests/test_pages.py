@@ -205,13 +205,6 @@ def test_solutions_are_folded_until_asked_for(visit):
     assert body.is_visible()
 
 
-def test_without_a_repository_there_is_no_link_to_one(book):
-    if re.search(r"github\.com", (book.parents[1] / ".git" / "config").read_text()):
-        return
-    for path in pages():
-        assert "executablebooks/jupyter-book" not in path.read_text(encoding="utf-8")
-
-
 def test_a_claim_does_not_end_the_paragraph(book):
     plain = r"[A-Z][\w ,:;]+\."  # sentences that are the same in the page
     found = 0

@@ -23,6 +23,12 @@ log = logging.getLogger(__name__)
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
 SOLUTION_EDGE = re.compile(r"^[`:~]{3,} *\{solution-(start|end)\} *(\S*)", re.MULTILINE)
+# What a set-up cell does where normlib is missing.
+MISSING = re.compile(
+    r"(try:\n    (import normlib as nl)\nexcept ModuleNotFoundError:\n)"
+    r"    hint = .*\n    raise ModuleNotFoundError\(.*\) from None$",
+    re.MULTILINE,
+)
 
 
 def is_exported(app, docname):
@@ -60,8 +66,26 @@ def cells_without_trace(doctree, notebook):
     return hidden, in_solution
 
 
-def code_cell(cell):
-    new = nbformat.v4.new_code_cell(cell.source)
+def installs_itself(source, wheel):
+    """The set-up cell that adds normlib, instead of saying how to, where its wheel is published.
+
+    It adds normlib alone: all else is there on Colab, and nothing of it must change.
+    """
+    if not wheel or not source.startswith("# Set-up"):
+        return source
+    adds = (
+        r"\1    # PyTorch and the rest, on a computer without them: "
+        rf'pip install "normlib[chapters] @ {wheel}"\n'
+        rf'    %pip install --quiet "normlib @ {wheel}"\n    \2'
+    )
+    new, found = MISSING.subn(adds, source)
+    if not found:
+        log.warning("a set-up cell that cannot install normlib:\n%s", source, type="nbexport")
+    return new
+
+
+def code_cell(cell, wheel=""):
+    new = nbformat.v4.new_code_cell(installs_itself(cell.source, wheel))
     tags = set(cell.metadata.get("tags", []))
     if tags:
         new.metadata["tags"] = sorted(tags)
@@ -81,11 +105,11 @@ def text_cells(blocks):
     return [nbformat.v4.new_markdown_cell("\n\n".join(part)) for part in parts if part]
 
 
-def notebook_cells(blocks, code):
+def notebook_cells(blocks, code, wheel=""):
     cells, text = [], []
     for block in blocks:
         if isinstance(block, Cell):
-            cells += [*text_cells(text), code_cell(code[block.index])]
+            cells += [*text_cells(text), code_cell(code[block.index], wheel)]
             text = []
         elif block:
             text.append(block)
@@ -105,7 +129,7 @@ def reader_notebook(app, doctree, docname):
             f"*The numbers in the text were computed when the book was built ({built}); "
             "yours may differ in the last digits.*",
         )
-    cells = notebook_cells(blocks, source.cells)
+    cells = notebook_cells(blocks, source.cells, app.config.nbexport_wheel)
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"
     kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -169,6 +193,7 @@ def check_names(app, env):
 
 def setup(app):
     app.add_config_value("nbexport_site", "", "html", str)
+    app.add_config_value("nbexport_wheel", "", "html", str)
     app.add_config_value("nbexport_built", "", "", str)
     app.connect("env-get-outdated", missing)
     app.connect("env-purge-doc", forget)
