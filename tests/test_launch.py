@@ -129,6 +129,7 @@ sphinx:
   local_extensions: {repository: EXT, launch: EXT, nbexport: EXT}
   config:
     html_theme_options: {navbar_persistent: []}
+    nbexport_built: some day
 """
 
 
@@ -200,6 +201,12 @@ def test_the_set_up_cell_of_a_published_notebook_installs_normlib(published):
     assert f'\n    %pip install --quiet "normlib @ {wheel}"\n    import normlib as nl\n' in cell
     assert "raise" not in cell
     assert cell.endswith("import numpy as np")
+
+
+def test_a_notebook_made_without_running_the_book_says_so(published):
+    notebook = nbformat.read(published / "notebooks" / "01_page.ipynb", as_version=4)
+    assert "The book was not run for this copy" in notebook.cells[0].source
+    assert "some day" not in notebook.cells[0].source
 
 
 def test_every_set_up_cell_of_the_book_can_install_normlib(monkeypatch):

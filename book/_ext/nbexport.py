@@ -124,11 +124,13 @@ def reader_notebook(app, doctree, docname):
     blocks = PageWriter(app, docname, sources, hidden, in_solution).write(doctree)
     if built := app.config.nbexport_built:
         title = next((i for i, b in enumerate(blocks) if str(b).startswith("# ")), -1)
-        blocks.insert(
-            title + 1,
+        note = (
             f"*The numbers in the text were computed when the book was built ({built}); "
-            "yours may differ in the last digits.*",
+            "yours may differ in the last digits.*"
         )
+        if app.config.nb_execution_mode == "off":
+            note = "*The book was not run for this copy: “…” stands for a number of the page.*"
+        blocks.insert(title + 1, note)
     cells = notebook_cells(blocks, source.cells, app.config.nbexport_wheel)
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"
