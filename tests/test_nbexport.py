@@ -193,6 +193,21 @@ def test_solutions_are_folded_and_do_not_run(notebook):
         assert code not in [cell.source for cell in notebook.cells]
 
 
+def test_a_second_notebook_has_no_solutions_and_all_the_rest(book, notebook):
+    path = book.pages / "notebooks-without-solutions" / "sink.ipynb"
+    bare = nbformat.read(path, as_version=4)
+    nbformat.validate(bare)
+    assert leaks(bare) == []
+    codes = [code for _, code, in_solution in written_cells() if in_solution]
+    assert not [code for code in codes if code in text(bare)]
+    assert "Solution" not in text(bare)
+    solution = r"(?s)<details>\n<summary>Solution(?:(?!</details>).)*</details>"
+    rest = [re.sub(solution, "", cell).split() for cell in texts(notebook)]
+    assert [cell.split() for cell in texts(bare)] == [cell for cell in rest if cell]
+    live = [[c.source for c in n.cells if c.cell_type == "code"] for n in (bare, notebook)]
+    assert live[0] == live[1]
+
+
 def test_folding_of_code(notebook):
     folded = [
         c.source for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")

@@ -8,7 +8,7 @@ remove-cell   not on the page, but in the notebook (the set-up cell)
 book-only     run by the build, never in the notebook (what needs the build's own packages)
 hide-input    folded in the notebook too
 
-The cells of a solution become text in a folded box.
+The cells of a solution become text in a folded box. A second notebook, for teaching, has none.
 """
 
 import re
@@ -35,9 +35,10 @@ def is_exported(app, docname):
     return app.builder.name in {"html", "dirhtml"} and "kernelspec" in app.env.metadata[docname]
 
 
-def notebook_path(docname):
+def notebook_path(docname, solutions=True):
     """Where the notebook lies under the site's root."""
-    return f"notebooks/{docname.rpartition('/')[2]}.ipynb"
+    folder = "notebooks" if solutions else "notebooks-without-solutions"
+    return f"{folder}/{docname.rpartition('/')[2]}.ipynb"
 
 
 def executed_path(app, docname):
@@ -116,12 +117,13 @@ def notebook_cells(blocks, code, wheel=""):
     return cells + text_cells(text)
 
 
-def reader_notebook(app, doctree, docname):
-    """The notebook for one page."""
+def reader_notebook(app, doctree, docname, solutions=True):
+    """The notebook for one page, with the solutions of its exercises folded, or without them."""
     source = nbformat.read(executed_path(app, docname), as_version=4)
     hidden, in_solution = cells_without_trace(doctree, source)
     sources = [cell.source for cell in source.cells]
-    blocks = PageWriter(app, docname, sources, hidden, in_solution).write(doctree)
+    writer = PageWriter(app, docname, sources, hidden, in_solution, solutions)
+    blocks = writer.write(doctree)
     if built := app.config.nbexport_built:
         title = next((i for i, b in enumerate(blocks) if str(b).startswith("# ")), -1)
         note = (
@@ -143,11 +145,12 @@ def reader_notebook(app, doctree, docname):
 def export(app, doctree, docname):
     if not is_exported(app, docname):
         return
-    notebook = reader_notebook(app, doctree, docname)
-    nbformat.validate(notebook)
-    path = Path(app.outdir, notebook_path(docname))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    for solutions in (True, False):
+        notebook = reader_notebook(app, doctree, docname, solutions)
+        nbformat.validate(notebook)
+        path = Path(app.outdir, notebook_path(docname, solutions))
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 
 
 def offer_download(app, pagename, templatename, context, doctree):
@@ -171,19 +174,25 @@ def offer_download(app, pagename, templatename, context, doctree):
         group["buttons"] = [button, *others]
 
 
+def files_of(app, docname):
+    """The files that go with a page: its notebooks, and the one that they come from."""
+    written = (Path(app.outdir, notebook_path(docname, solutions)) for solutions in (True, False))
+    return [*written, executed_path(app, docname)]
+
+
 def missing(app, env, added, changed, removed):
     """Pages to make again because a file that goes with them is gone."""
     return [
         docname
         for docname in env.all_docs
         if docname not in removed and is_exported(app, docname)
-        if not Path(app.outdir, notebook_path(docname)).exists()
-        or not executed_path(app, docname).exists()
+        if not all(path.exists() for path in files_of(app, docname))
     ]
 
 
 def forget(app, env, docname):
-    Path(app.outdir, notebook_path(docname)).unlink(missing_ok=True)
+    for solutions in (True, False):
+        Path(app.outdir, notebook_path(docname, solutions)).unlink(missing_ok=True)
 
 
 def check_names(app, env):
