@@ -130,6 +130,8 @@ sphinx:
   config:
     html_theme_options: {navbar_persistent: []}
     nbexport_built: some day
+    html_additional_pages: {"404": 404.html}
+    templates_path: [TEMPLATES]
 """
 
 
@@ -143,8 +145,10 @@ def published(tmp_path_factory):
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nchapters: [{file: book/01_page}]\n"
     )
-    extensions = (ROOT / "book" / "_ext").as_posix()
-    (folder / "_config.yml").write_text(CONFIG.replace("EXT", extensions))
+    extensions, templates = ((ROOT / "book" / d).as_posix() for d in ("_ext", "_templates"))
+    (folder / "_config.yml").write_text(
+        CONFIG.replace("EXT", extensions).replace("TEMPLATES", templates)
+    )
     machine = {"GITHUB_REPOSITORY": "Bob/fork", "GITHUB_REF_NAME": "a/dev", "NO_COLOR": "1"}
     command = [Path(sys.executable).with_name("jupyter-book"), "build", folder, "-W", "-n"]
     environment = os.environ | machine | {"PYTHONPATH": str(ROOT)}
@@ -256,3 +260,20 @@ def test_without_an_address_the_book_has_no_such_buttons(book):
             assert foreign not in text, page.name
     for notebook in (book / "notebooks").glob("*.ipynb"):
         assert "%pip" not in notebook.read_text(encoding="utf-8")
+
+
+def test_a_page_that_is_not_there_leads_home_from_any_depth(browser, book):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((book / "404.html").as_uri())
+    assert len(asked) == 1  # nothing else is loaded, so nothing can be missing
+    assert page.get_by_role("heading").inner_text() == "This page is not here"
+    site = repository.address(os.environ, repository.origin()).site
+    assert page.get_by_role("link").get_attribute("href") == (f"{site}/" if site else "index.html")
+    page.close()
+
+
+def test_the_page_that_is_not_there_knows_the_site(published):
+    text = (published / "404.html").read_text(encoding="utf-8")
+    assert re.findall(r'(?:href|src)="([^"]*)"', text) == ["https://bob.github.io/fork/"]

@@ -42,7 +42,7 @@ def visit(browser, book):
 
 def test_the_list_of_pages_is_complete(book):
     built = {path.relative_to(BUILD).with_suffix("").as_posix() for path in pages()}
-    assert built - {"index", "py-modindex"} == set(NAMES)
+    assert built - {"404", "index", "py-modindex"} == set(NAMES)
 
 
 def test_the_address_of_the_site_leads_to_the_front_page(browser, book):

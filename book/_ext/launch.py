@@ -38,6 +38,7 @@ def button(text, tooltip, url, icon):
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
+    context["site"] = app.config.nbexport_site  # for 404.html, which is served at any depth
     repository = app.config.book_repository
     if not doctree or not repository or "header_buttons" not in context:
         return
