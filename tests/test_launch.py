@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browsing import pages
 from chapters import PAGES, cells
 from extensions import extension
@@ -267,6 +268,8 @@ def test_a_page_that_is_not_there_leads_home_from_any_depth(browser, book):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((book / "404.html").as_uri())
+    assert page.title() == "Page not found – Understanding Normalization in GPT Models"
+    assert Axe().run(page).response["violations"] == []
     assert len(asked) == 1  # nothing else is loaded, so nothing can be missing
     assert page.get_by_role("heading").inner_text() == "This page is not here"
     site = repository.address(os.environ, repository.origin()).site

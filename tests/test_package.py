@@ -1,9 +1,12 @@
 """The package as others get it: version, licence, and a wheel that stands on NumPy alone."""
 
+import functools
+import http.server
 import importlib.util
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 import venv
 import zipfile
@@ -11,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from chapters import cells
+from extensions import extension
 
 import normlib
 
@@ -105,3 +110,35 @@ def test_the_wheel_carries_figures_results_and_the_licence(wheel):
     assert f"\nVersion: {normlib.__version__}\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata
     assert wheel.name == f"normlib-{normlib.__version__}-py3-none-any.whl"
+
+
+@pytest.mark.slow
+def test_the_set_up_cell_adds_normlib_and_nothing_else(wheel, tmp_path_factory):
+    """On a machine like Colab's, where all but normlib is there; the wheel comes from a server."""
+    folder = tmp_path_factory.mktemp("colab")
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    pip = [python, "-m", "pip", "--quiet"]
+    # An older NumPy than the newest: it must stay.
+    subprocess.run([*pip, "install", "numpy<2.4", "ipython"], check=True)
+    before = subprocess.check_output([*pip, "freeze"], text=True).splitlines()
+
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=wheel.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
+        (cell, *_) = cells(ROOT / "book" / "06_layer_norm.md")
+        source = extension("nbexport").installs_itself(cell.source, address).partition("\n\n")[0]
+        script = folder / "cell.ipy"
+        script.write_text(f"{source}\nprint(nl.__version__)\n", encoding="utf-8")
+        for _ in range(2):  # the second time nothing is asked of the server
+            done = subprocess.run(
+                [python, "-m", "IPython", script], cwd=folder, capture_output=True, text=True
+            )
+            assert done.stdout.strip().endswith(normlib.__version__), done.stdout + done.stderr
+            server.shutdown()
+
+    after = subprocess.check_output([*pip, "freeze"], text=True).splitlines()
+    assert set(before) < set(after)
+    (new,) = set(after) - set(before)
+    assert new.startswith("normlib @ ")

@@ -75,8 +75,8 @@ def installs_itself(source, wheel):
     if not wheel or not source.startswith("# Set-up"):
         return source
     adds = (
-        r"\1    # PyTorch and the rest, on a computer without them: "
-        rf'pip install "normlib[chapters] @ {wheel}"\n'
+        r"\1    # This adds normlib alone. On a computer without PyTorch, Matplotlib and the rest,"
+        "\n    # write normlib[chapters] instead.\n"
         rf'    %pip install --quiet "normlib @ {wheel}"\n    \2'
     )
     new, found = MISSING.subn(adds, source)
