@@ -99,6 +99,8 @@ def checkout(tmp_path):
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(tmp_path, "init", "-q", "-b", "main", "work")
     work = made_of({".gitignore": "*.html\n_static/\n", "a.txt": "a"})(tmp_path / "work")
+    (work / ".git" / "info").mkdir(exist_ok=True)
+    (work / ".git" / "info" / "exclude").write_text("_static/\n")  # must not hold for the site
     git(work, "remote", "add", "origin", tmp_path / "origin.git")
     git(work, "add", "-A")
     git(work, "commit", "-qm", "first")
