@@ -1,8 +1,8 @@
 # make            set up (once) and build the book      make test      set up and run the tests
-# make test-all   also run the exported notebooks       make lab       open your notebooks in JupyterLab
+# make test-all   also notebooks and wheel, on their own    make lab       open your notebooks in JupyterLab
 # make shots      screenshots of every page             make lint      style of the code
 # make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
-# make site       all that is published, in _build/site  make test-library  normlib's NumPy half alone
+# make site       all that is published: _build/site    make test-library  tests of the NumPy half
 # make results    train again what normlib/results holds (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
