@@ -1,5 +1,5 @@
 # make            set up (once) and build the book      make test      set up and run the tests
-# make test-all   also notebooks and wheel, on their own    make lab       open your notebooks in JupyterLab
+# make test-all   also the notebooks and the wheel       make lab       open your notebooks in JupyterLab
 # make shots      screenshots of every page             make lint      style of the code
 # make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
 # make site       all that is published: _build/site    make test-library  tests of the NumPy half

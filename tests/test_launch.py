@@ -186,6 +186,12 @@ def test_an_error_is_reported_with_the_name_of_the_page(published):
     assert "Report an error on this page" in (published / "index.html").read_text()
 
 
+def test_every_page_offers_the_book_as_one_file(published):
+    archive = re.search(r'(?m)^ARCHIVE = "(.*)"', (ROOT / "tools" / "site.py").read_text())[1]
+    for page in ("index.html", "book/01_page.html"):
+        assert links(published / page).count(f"https://bob.github.io/fork/{archive}") == 1
+
+
 def test_a_page_without_code_has_no_launch_buttons(published):
     found = links(published / "index.html")
     assert "https://github.com/Bob/fork" in found

@@ -10,6 +10,8 @@ from nbexport import is_exported, notebook_path
 from repository import PUBLISHED
 
 MINE = "my-notebooks"  # where postBuild and `make notebooks` put the notebooks
+ARCHIVE = "normalization-book.zip"  # made by tools/site.py
+OFFLINE = '<p>To read without a network: <a href="{}">the book as one file</a></p>'
 REPORT = "Report an error on this page"
 
 
@@ -38,7 +40,12 @@ def button(text, tooltip, url, icon):
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
-    context["site"] = app.config.nbexport_site  # for 404.html, which is served at any depth
+    site = app.config.nbexport_site
+    context["site"] = site  # for 404.html, which is served at any depth
+    if site:
+        context["theme_extra_footer"] = OFFLINE.format(f"{site}/{ARCHIVE}") + context.get(
+            "theme_extra_footer", ""
+        )
     repository = app.config.book_repository
     if not doctree or not repository or "header_buttons" not in context:
         return
