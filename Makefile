@@ -1,11 +1,13 @@
 # make            set up (once) and build the book      make test      set up and run the tests
-# make test-all   also run the exported notebooks       make lab       open your notebooks in JupyterLab
+# make test-all   also the notebooks and the wheel       make lab       open your notebooks in JupyterLab
 # make shots      screenshots of every page             make lint      style of the code
 # make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
+# make site       all that is published: _build/site    make test-library  tests of the NumPy half
 # make results    train again what normlib/results holds (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
 PYTHON ?= python3
+CONSTRAINTS ?= -c constraints.txt
 PY := .venv/bin/python
 STUDIES := initialization warmup placement_lr init_width residual_growth norm_type \
 	covariate_shift depth_gain batch_size coin_flips generalization logit_growth \
@@ -33,6 +35,13 @@ notebooks: book
 	  test -e my-notebooks/$$(basename $$file) || cp $$file my-notebooks/; done
 	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
 
+# Pages, notebooks with and without solutions, wheel, and an archive of them all with its checksum.
+site: book
+	$(PY) tools/site.py _build/site
+
+test-library: .venv/ready
+	$(PY) -m pytest --noconftest @tests/library.txt
+
 results: .venv/ready
 	for study in $(STUDIES); do $(PY) experiments/$$study.py || exit 1; done
 	$(PY) experiments/figure_data.py
@@ -58,7 +67,7 @@ browser: .venv/ready
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(PY) -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[test]'
 	@touch $@
 
-.PHONY: book test test-all lab notebooks results shots lint clean browser
+.PHONY: book test test-all test-library lab notebooks site results shots lint clean browser

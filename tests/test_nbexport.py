@@ -1,7 +1,6 @@
 """The notebooks for readers, made from a page that holds everything the book may hold."""
 
 import html
-import importlib
 import os
 import re
 import shutil
@@ -14,13 +13,12 @@ import nbformat
 import pytest
 import yaml
 from docutils import nodes
+from extensions import EXTENSIONS, extension
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from notebooks import leaks, unshown
 
-ROOT = Path(__file__).parents[1]
-EXTENSIONS = ROOT / "book" / "_ext"
 FIXTURE = Path(__file__).parent / "fixtures" / "sink"
 SITE = "https://example.org/book"
 
@@ -193,6 +191,21 @@ def test_solutions_are_folded_and_do_not_run(notebook):
     for code in codes:
         assert f"```python\n{code}\n```" in solutions["Solution to Exercise 1.2"]
         assert code not in [cell.source for cell in notebook.cells]
+
+
+def test_a_second_notebook_has_no_solutions_and_all_the_rest(book, notebook):
+    path = book.pages / "notebooks-without-solutions" / "sink.ipynb"
+    bare = nbformat.read(path, as_version=4)
+    nbformat.validate(bare)
+    assert leaks(bare) == []
+    codes = [code for _, code, in_solution in written_cells() if in_solution]
+    assert not [code for code in codes if code in text(bare)]
+    assert "Solution" not in text(bare)
+    solution = r"(?s)<details>\n<summary>Solution(?:(?!</details>).)*</details>"
+    rest = [re.sub(solution, "", cell).split() for cell in texts(notebook)]
+    assert [cell.split() for cell in texts(bare)] == [cell for cell in rest if cell]
+    live = [[c.source for c in n.cells if c.cell_type == "code"] for n in (bare, notebook)]
+    assert live[0] == live[1]
 
 
 def test_folding_of_code(notebook):
@@ -374,14 +387,6 @@ def test_notebook_runs_from_top_to_bottom(book, tmp_path):
 @pytest.fixture(scope="module")
 def nbtext():
     return extension("nbtext")
-
-
-def extension(name):
-    sys.path.insert(0, str(EXTENSIONS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(EXTENSIONS))
 
 
 PIECES = [

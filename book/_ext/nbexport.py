@@ -8,7 +8,7 @@ remove-cell   not on the page, but in the notebook (the set-up cell)
 book-only     run by the build, never in the notebook (what needs the build's own packages)
 hide-input    folded in the notebook too
 
-The cells of a solution become text in a folded box.
+The cells of a solution become text in a folded box. A second notebook, for teaching, has none.
 """
 
 import re
@@ -23,15 +23,22 @@ log = logging.getLogger(__name__)
 
 FOLDED = {"hide-input", "hide-cell", "remove-input"}
 SOLUTION_EDGE = re.compile(r"^[`:~]{3,} *\{solution-(start|end)\} *(\S*)", re.MULTILINE)
+# What a set-up cell does where normlib is missing.
+MISSING = re.compile(
+    r"(try:\n    (import normlib as nl)\nexcept ModuleNotFoundError:\n)"
+    r"    hint = .*\n    raise ModuleNotFoundError\(.*\) from None$",
+    re.MULTILINE,
+)
 
 
 def is_exported(app, docname):
     return app.builder.name in {"html", "dirhtml"} and "kernelspec" in app.env.metadata[docname]
 
 
-def notebook_path(docname):
+def notebook_path(docname, solutions=True):
     """Where the notebook lies under the site's root."""
-    return f"notebooks/{docname.rpartition('/')[2]}.ipynb"
+    folder = "notebooks" if solutions else "notebooks-without-solutions"
+    return f"{folder}/{docname.rpartition('/')[2]}.ipynb"
 
 
 def executed_path(app, docname):
@@ -60,8 +67,26 @@ def cells_without_trace(doctree, notebook):
     return hidden, in_solution
 
 
-def code_cell(cell):
-    new = nbformat.v4.new_code_cell(cell.source)
+def installs_itself(source, wheel):
+    """The set-up cell that adds normlib, instead of saying how to, where its wheel is published.
+
+    It adds normlib alone: all else is there on Colab, and nothing of it must change.
+    """
+    if not wheel or not source.startswith("# Set-up"):
+        return source
+    adds = (
+        r"\1    # This adds normlib alone. On a computer without PyTorch, Matplotlib and the rest,"
+        "\n    # write normlib[chapters] instead.\n"
+        rf'    %pip install --quiet "normlib @ {wheel}"\n    \2'
+    )
+    new, found = MISSING.subn(adds, source)
+    if not found:
+        log.warning("a set-up cell that cannot install normlib:\n%s", source, type="nbexport")
+    return new
+
+
+def code_cell(cell, wheel=""):
+    new = nbformat.v4.new_code_cell(installs_itself(cell.source, wheel))
     tags = set(cell.metadata.get("tags", []))
     if tags:
         new.metadata["tags"] = sorted(tags)
@@ -81,31 +106,34 @@ def text_cells(blocks):
     return [nbformat.v4.new_markdown_cell("\n\n".join(part)) for part in parts if part]
 
 
-def notebook_cells(blocks, code):
+def notebook_cells(blocks, code, wheel=""):
     cells, text = [], []
     for block in blocks:
         if isinstance(block, Cell):
-            cells += [*text_cells(text), code_cell(code[block.index])]
+            cells += [*text_cells(text), code_cell(code[block.index], wheel)]
             text = []
         elif block:
             text.append(block)
     return cells + text_cells(text)
 
 
-def reader_notebook(app, doctree, docname):
-    """The notebook for one page."""
+def reader_notebook(app, doctree, docname, solutions=True):
+    """The notebook for one page, with the solutions of its exercises folded, or without them."""
     source = nbformat.read(executed_path(app, docname), as_version=4)
     hidden, in_solution = cells_without_trace(doctree, source)
     sources = [cell.source for cell in source.cells]
-    blocks = PageWriter(app, docname, sources, hidden, in_solution).write(doctree)
+    writer = PageWriter(app, docname, sources, hidden, in_solution, solutions)
+    blocks = writer.write(doctree)
     if built := app.config.nbexport_built:
         title = next((i for i, b in enumerate(blocks) if str(b).startswith("# ")), -1)
-        blocks.insert(
-            title + 1,
+        note = (
             f"*The numbers in the text were computed when the book was built ({built}); "
-            "yours may differ in the last digits.*",
+            "yours may differ in the last digits.*"
         )
-    cells = notebook_cells(blocks, source.cells)
+        if app.config.nb_execution_mode == "off":
+            note = "*The book was not run for this copy: “…” stands for a number of the page.*"
+        blocks.insert(title + 1, note)
+    cells = notebook_cells(blocks, source.cells, app.config.nbexport_wheel)
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"
     kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -117,11 +145,12 @@ def reader_notebook(app, doctree, docname):
 def export(app, doctree, docname):
     if not is_exported(app, docname):
         return
-    notebook = reader_notebook(app, doctree, docname)
-    nbformat.validate(notebook)
-    path = Path(app.outdir, notebook_path(docname))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    for solutions in (True, False):
+        notebook = reader_notebook(app, doctree, docname, solutions)
+        nbformat.validate(notebook)
+        path = Path(app.outdir, notebook_path(docname, solutions))
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 
 
 def offer_download(app, pagename, templatename, context, doctree):
@@ -145,19 +174,25 @@ def offer_download(app, pagename, templatename, context, doctree):
         group["buttons"] = [button, *others]
 
 
+def files_of(app, docname):
+    """The files that go with a page: its notebooks, and the one that they come from."""
+    written = (Path(app.outdir, notebook_path(docname, solutions)) for solutions in (True, False))
+    return [*written, executed_path(app, docname)]
+
+
 def missing(app, env, added, changed, removed):
     """Pages to make again because a file that goes with them is gone."""
     return [
         docname
         for docname in env.all_docs
         if docname not in removed and is_exported(app, docname)
-        if not Path(app.outdir, notebook_path(docname)).exists()
-        or not executed_path(app, docname).exists()
+        if not all(path.exists() for path in files_of(app, docname))
     ]
 
 
 def forget(app, env, docname):
-    Path(app.outdir, notebook_path(docname)).unlink(missing_ok=True)
+    for solutions in (True, False):
+        Path(app.outdir, notebook_path(docname, solutions)).unlink(missing_ok=True)
 
 
 def check_names(app, env):
@@ -169,6 +204,7 @@ def check_names(app, env):
 
 def setup(app):
     app.add_config_value("nbexport_site", "", "html", str)
+    app.add_config_value("nbexport_wheel", "", "html", str)
     app.add_config_value("nbexport_built", "", "", str)
     app.connect("env-get-outdated", missing)
     app.connect("env-purge-doc", forget)

@@ -47,11 +47,13 @@ class PageWriter(InlineWriter):
 
     `sources` is the code of all cells. `hidden` are cells that the page does not show, as
     (line, cell): they are put back where their line in the source says. `in_solution` are those
-    of them that belong to the solution of an exercise, by the label of the exercise.
+    of them that belong to the solution of an exercise, by the label of the exercise. Without
+    `solutions` the writer leaves them out.
     """
 
-    def __init__(self, app, docname, sources, hidden, in_solution):
+    def __init__(self, app, docname, sources, hidden, in_solution, solutions=True):
         super().__init__(app, docname)
+        self.solutions = solutions
         self.sources, self.hidden, self.in_solution = sources, hidden, in_solution
         self.figure_numbers = app.env.toc_fignumbers.get(docname, {})
         self.section_numbers = app.env.toc_secnumbers.get(docname, {})
@@ -267,7 +269,7 @@ class PageWriter(InlineWriter):
         """A solution is folded and not live: running all cells keeps the reader's own answer."""
         title, *content = node.children
         body = self.blocks(content) + self.in_solution.pop(node.get("target_label"), [])
-        return [folded(html_text(title), self.joined(body))]
+        return [folded(html_text(title), self.joined(body))] if self.solutions else []
 
     def block_dropdown_main(self, node):
         title, *content = node.children
