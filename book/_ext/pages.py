@@ -40,6 +40,7 @@ class ClaimsInsideParagraphs(SphinxTransform):
                 before += [nodes.Text("\n"), *after.children]
                 before.rawsource += "\n\n" + after.rawsource
                 claim.parent.remove(after)
+                claim.parent.remove(claim)  # so that a later claim finds the paragraph before it
 
 
 def say_versions(app, config):

@@ -103,7 +103,10 @@ def attention_logit_max(model, idx, targets):
     >>> max(largest) <= (64 / 4) ** 0.5  # a normalized query of 16 features has length √16
     True
     """
-    return [s.abs()[s.isfinite()].max().item() for s in _attention_logits(model, idx)]
+    later = -torch.inf  # of a token that comes later; all else counts, a broken model's nan too
+    return [
+        torch.where(s == later, 0.0, s.abs()).max().item() for s in _attention_logits(model, idx)
+    ]
 
 
 def attention_entropy(model, idx, targets):
@@ -111,7 +114,7 @@ def attention_entropy(model, idx, targets):
     found = []
     for logits in _attention_logits(model, idx):
         log_p = logits.log_softmax(-1)
-        terms = torch.where(log_p.isfinite(), log_p.exp() * log_p, 0.0)
+        terms = torch.where(log_p == -torch.inf, 0.0, log_p.exp() * log_p)
         found.append(-terms.sum(-1).mean().item())
     return found
 
