@@ -257,14 +257,13 @@ def _panel(runs, name, title, level=None):
     def words(x, y, string):
         return f'<text x="{x}" y="{y}" font-size="11" fill="currentColor">{string}</text>'
 
-    parts = [words(left, 13, title), words(width - 60, height - 4, f"step {last}")]
+    level_key = f" (dotted: letter frequencies, {level:.2f})" if level else ""
+    parts = [words(left, 13, title + level_key), words(width - 60, height - 4, f"step {last}")]
     parts += [words(0, 32, f"{high:.3g}"), words(0, height - bottom, f"{low:.3g}")]
     edges = [place(0, high), place(0, low), place(last, low)]
     parts.append(line(edges, "currentColor", "", 1))
     if level:
         parts.append(line([place(0, level), place(last, level)], "currentColor", "1 4", 1))
-        y = place(0, level).split(",")[1]
-        parts.append(words(left + 90, float(y) - 4, "letter frequencies"))
     for run, (color, dashes) in zip(runs, STROKES, strict=False):
         parts.append(line(map(place, run.steps, getattr(run, name)), color, dashes, 1.5))
     return (
