@@ -57,7 +57,7 @@ def diagnose(layer, x, batch=0, position=1, feature=-1):
     view = _View(subject, x, axes)
     found = _influences(view)
     if not tokens and view.same_shape:
-        found |= axes_of(view, BLIND)
+        found |= axes_of(view)
         found |= invariances(view)
         found |= scale_findings(view, found)
         found |= extremes(view, found["forgets_shift"])

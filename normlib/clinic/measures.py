@@ -8,24 +8,18 @@ FAR, NEAR = 1e3, 1e-14  # factors at which any eps is negligible, and at which n
 MOST = 3.0  # factor by which an output differs from its size without eps, where eps is measured
 
 
-def axes_of(view, blind):
+def axes_of(view):
     """Which numbers move when the first one changes."""
-    moved = view.moved(view.changed(*(0,) * view.x.ndim)) > blind
-    names = [*view.axes]
-    found = []
-    for i, name in enumerate(names):
+    change, found, features = view.moved(view.changed(*(0,) * view.x.ndim)), [], None
+    for i, name in enumerate(view.axes):
         line = [0] * view.x.ndim
         line[i] = slice(1, None)
-        if moved[tuple(line)].any():
+        furthest = float(change[tuple(line)].max())
+        if furthest > 0:
             found.append(name)
-    features = None
-    if "feature" in names:
-        where = names.index("feature")
-        x = view.changed(*(0,) * view.x.ndim)
-        line = [0] * view.x.ndim
-        line[where] = slice(1, None)
-        features = float(view.moved(x)[tuple(line)].max())
-    together = max(int(moved.sum()), 1)
+        if name == "feature":
+            features = furthest
+    together = max(int((change > 0).sum()), 1)
     return {"axes": tuple(found), "together": together, "other_features": features}
 
 
