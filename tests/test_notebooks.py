@@ -13,8 +13,12 @@ from chapters import PAGES, cells
 from extensions import extension
 from notebooks import leaks
 
+from normlib import widgets
+
 installs_itself = extension("nbexport").installs_itself
 ROOT = Path(__file__).parents[1]
+COLAB = ROOT / "tests" / "fixtures" / "colab_2026-08-19.txt"
+VIEW = "application/vnd.jupyter.widget-view+json"
 EXECUTABLE = [path for path in PAGES if cells(path)]
 notebooks = pytest.mark.parametrize("path", EXECUTABLE, ids=lambda p: p.stem)
 
@@ -55,38 +59,88 @@ def test_a_notebook_is_stored_without_outputs(notebook, path):
             assert cell.execution_count is None
 
 
-@pytest.fixture(scope="session")
-def python(tmp_path_factory):
-    """The Python of a fresh environment: normlib, what it imports, and what runs a notebook."""
-    folder = tmp_path_factory.mktemp("reader")
+def environment(folder, constraints, *packages):
+    """The Python of a fresh environment: normlib, what the notebooks import, what runs them."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-    packages = [f"{ROOT}[chapters]", "ipykernel", "nbclient"]
+    install = [python, "-m", "pip", "install", "--quiet", "-c", constraints]
+    packages = [f"{ROOT}[chapters]", "ipykernel", "nbclient", *packages]
     subprocess.run([*install, *packages], check=True)
     return python
 
 
-# Prints how many megabytes the kernel took at most.
-RUN = """
+@pytest.fixture(scope="session")
+def of_today(tmp_path_factory):
+    """The versions that the book is built with."""
+    return environment(tmp_path_factory.mktemp("reader"), ROOT / "constraints.txt")
+
+
+@pytest.fixture(scope="session")
+def of_colab(tmp_path_factory):
+    """Colab's versions of everything but PyTorch, of which only ours is a wheel without CUDA."""
+    recorded = COLAB.read_text(encoding="utf-8")
+    newest = re.search(r"Python (\d+)\.(\d+)", recorded)
+    if sys.version_info[:2] > tuple(map(int, newest.groups())):
+        pytest.skip("this Python is newer than Colab's, whose packages have no wheels for it")
+    ours = re.findall(r"(?m)^torch==.*$", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    theirs = re.findall(r"(?m)^(?!setuptools)[\w.-]+==.*$", recorded)  # our PyTorch's is newer
+    folder = tmp_path_factory.mktemp("colab")
+    constraints = folder / "constraints.txt"
+    constraints.write_text("\n".join(theirs + ours), encoding="utf-8")
+    python = environment(folder / "env", constraints, "pytest")
+    freeze = subprocess.check_output([python, "-m", "pip", "freeze"], text=True).splitlines()
+    for name in ("numpy", "matplotlib", "ipywidgets", "ipython", "ipykernel", "anywidget"):
+        (version,) = [line for line in theirs if line.startswith(f"{name}==")]
+        assert version in freeze
+    return python
+
+
+# Prints how many megabytes the kernel took at most, and how many figures and panels it showed.
+RUN = f"""
 import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
 notebook.cells.append(nbformat.v4.new_code_cell(peak))
 nbclient.NotebookClient(notebook, timeout=90).execute()
-print(notebook.cells[-1].outputs[0].text)
+outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+shown = [o for o in outputs if "{VIEW}" in o.get("data", ())]
+print(outputs[-1].text.strip(), len(shown))
 """
+
+
+def run(python, notebook, folder):
+    """Seconds and megabytes that a notebook takes, and the figures and panels that it shows."""
+    started = time.perf_counter()
+    done = subprocess.run([python, "-c", RUN, notebook], cwd=folder, capture_output=True, text=True)
+    seconds = time.perf_counter() - started
+    assert done.returncode == 0, done.stderr[-3000:]
+    megabytes, shown = map(int, done.stdout.split())
+    print(f"\n{notebook.stem}: {seconds:.0f} s, {megabytes} MB")
+    return seconds, megabytes, shown
+
+
+def live(path):
+    """How many interactive figures and panels a page shows."""
+    names = "|".join([*widgets.__all__, "playground"])
+    return sum(bool(re.search(rf"(?m)^({names})\(", cell.source)) for cell in cells(path))
 
 
 @pytest.mark.slow
 @notebooks
-def test_a_notebook_runs_from_top_to_bottom_on_its_own(book, path, python, tmp_path):
-    started = time.perf_counter()
-    command = [python, "-c", RUN, book / "notebooks" / f"{path.stem}.ipynb"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    seconds = time.perf_counter() - started
-    assert run.returncode == 0, run.stderr[-3000:]
-    megabytes = int(run.stdout)
-    print(f"\n{path.stem}: {seconds:.0f} s, {megabytes} MB")
+@pytest.mark.parametrize("place", ["of_today", "of_colab"])
+def test_a_notebook_runs_from_top_to_bottom_on_its_own(book, path, place, request, tmp_path):
+    python = request.getfixturevalue(place)
+    notebook = book / "notebooks" / f"{path.stem}.ipynb"
+    seconds, megabytes, shown = run(python, notebook, tmp_path)
     assert seconds <= 90
     assert megabytes <= 1000
+    assert shown == live(path)
+
+
+@pytest.mark.slow
+def test_the_panel_works_on_colab(of_colab):
+    command = [of_colab, "-m", "pytest", "-q", "--noconftest", "tests/test_playground.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert re.search(r"\d+ passed", done.stdout)
+    assert "skipped" not in done.stdout

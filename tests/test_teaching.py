@@ -20,6 +20,23 @@ def test_every_chapter_has_a_goal():
     assert linked == [path.stem for path in CHAPTERS]
 
 
+def test_the_table_of_times_says_what_the_chapters_say_and_how_long_they_ran(browser, book):
+    page = browser.new_page()
+    page.goto((book / "book" / "teaching.html").as_uri())
+    rows = page.locator("#how-long-a-chapter-takes tbody tr")
+    said = rows.evaluate_all("rows => rows.map(row => [...row.cells].map(c => c.innerText))")
+    assert len(said) == len(CHAPTERS)
+    for path, (title, minutes, exercises, seconds) in zip(CHAPTERS, said, strict=True):
+        page.goto((book / "book" / f"{path.stem}.html").as_uri())
+        name = page.locator("article h1").inner_text().rstrip("#").strip()
+        assert title == f"{int(path.stem[:2])}. {name}"
+        assert page.locator(".reading-time").inner_text() == f"{minutes} minutes"
+        assert 20 <= int(minutes) <= 50
+        assert int(exercises) == text_of(path).count("{exercise-start}")
+        assert 1 <= int(seconds) <= 90
+    page.close()
+
+
 @pytest.mark.parametrize("address", re.findall(r'href="figures\.html(#[^"]+)"', PAGE))
 def test_a_link_to_a_figure_opens_it_in_its_state(figure, address):
     address = html.unescape(address)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
+from sphinx.util import logging
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,12 +42,26 @@ def run_notebooks(app, env, docnames):
     for path in (Path(env.doc2path(name)) for name in docnames):
         if "\nkernelspec:" in path.read_text(encoding="utf-8"):
             cache.add_nb_to_project(str(path), read_data={"name": "myst_nb_md", "type": "plugin"})
+    waiting = len(list(cache.list_unexecuted()))
+    if waiting:
+        log.info("running %d notebooks: a few minutes where all are new", waiting)
     executor = load_executor("local-parallel", cache)
     executor.run_and_cache(timeout=app.config.nb_execution_timeout)
 
 
+def use_settings_of_its_own():
+    """Keep a reader's own IPython settings out of the book; the kernels inherit the variable."""
+    folder = ROOT / "_build" / "ipython"
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    # Else every kernel warns that it talks to this machine's own processes without encryption.
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+    os.environ["IPYTHONDIR"] = str(folder)
+
+
 def setup(app):
     os.environ["NORMLIB_QUIET"] = "1"  # the kernels inherit it: no lines of progress in the book
+    use_settings_of_its_own()
     app.connect("config-inited", use_cache_of_this_code, priority=100)
     app.connect("source-read", leave_numbers_out)
     app.connect("env-before-read-docs", run_notebooks)
