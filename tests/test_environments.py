@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,6 +113,24 @@ def test_conda_takes_nothing_from_the_repository_itself(conda):
 def test_binder_finds_no_folder_that_hides_these_files():
     assert not [name for name in ("binder", ".binder") if (ROOT / name).exists()]
     assert os.access(ROOT / "postBuild", os.X_OK)
+
+
+@pytest.mark.slow
+@linux
+def test_binder_solves_the_environment_once_for_many_commits(tmp_path):
+    """What repo2docker would do, in its own words; the building itself needs Docker."""
+    venv.create(tmp_path, with_pip=True)
+    tools = tmp_path / "bin"
+    install = [tools / "python", "-m", "pip", "install", "--quiet", "jupyter-repo2docker"]
+    subprocess.run(install, check=True)
+    command = [tools / "jupyter-repo2docker", "--no-build", "--debug", ROOT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = done.stdout + done.stderr
+    assert "Building conda environment for python=3.12\n" in said
+    # The repository comes after the solving, so that a commit of text does not repeat it.
+    steps = [" src/environment.yml ", '--file "environment.yml"', " src/ ", "RUN ./postBuild"]
+    places = [said.index(step) for step in steps]
+    assert places == sorted(places)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""A figure beside ipywidgets 7.7, the version that Google Colab has.
+"""A figure beside ipywidgets 7.7, the version that Google Colab has, and the oldest anywidget.
 
-A kernel with ipywidgets 7.7.1 runs here, and this test plays the page: it reads the messages that
+A kernel with both runs here, and this test plays the page: it reads the messages that
 open a figure, sends what a reader's hand would send, and hears what Python sets. It does not show
 that Colab draws the figure. Colab's own page is not to be had; it must load anywidget's front end
 (`enable_custom_widget_manager`) and shows each output in a frame of its own. What is in that frame
@@ -10,6 +10,7 @@ is the same module that is tested on the page of the book and in JupyterLab.
 import subprocess
 import sys
 import time
+import tomllib
 import venv
 from pathlib import Path
 
@@ -26,14 +27,17 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """A Python with ipywidgets 7.7.1; its own dependencies would bring the classic notebook."""
+    """A Python with both; what ipywidgets itself asks for would bring the classic notebook."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (floor,) = (x for x in extras["optional-dependencies"]["chapters"] if "anywidget" in x)
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     needed = ["ipykernel<7", "ipython-genutils", "numpy", "psygnal", "typing-extensions"]
     subprocess.run([*install, *needed], check=True)
-    subprocess.run([*install, "--no-deps", "ipywidgets==7.7.1", "anywidget", ROOT], check=True)
+    figures = ["--no-deps", "ipywidgets==7.7.1", floor.replace(">=", "=="), ROOT]
+    subprocess.run([*install, *figures], check=True)
     return python
 
 
