@@ -34,7 +34,13 @@ def test_a_dark_page_is_printed_dark_on_white(paper):
 
 def test_nothing_on_paper_wants_a_click(paper):
     assert paper.locator(".headerlink, .copybtn, .prev-next-footer, .bd-header-article").count() > 0
-    for wanted in (".headerlink", ".copybtn", ".prev-next-footer", ".bd-header-article button"):
+    for wanted in (
+        ".headerlink",
+        ".copybtn",
+        ".prev-next-footer",
+        ".bd-header-article button",
+        "summary",
+    ):
         assert not [each for each in paper.locator(wanted).all() if each.is_visible()]
     assert not paper.locator(".bd-sidebar-primary").is_visible()
 
@@ -43,6 +49,10 @@ def test_solutions_and_figures_are_on_paper(paper):
     assert paper.locator("div.solution p").nth(1).is_visible()
     assert paper.locator(".normlib-still img").first.is_visible()
     assert not paper.locator(".normlib-figure .nl-btn:visible").count()
+    still, figure = (
+        paper.locator(name).first.bounding_box() for name in (".normlib-still", ".normlib-figure")
+    )
+    assert figure["height"] == pytest.approx(still["height"], abs=1)
 
 
 def test_no_line_of_code_is_cut_off(paper):
