@@ -54,7 +54,7 @@ def test_a_function_without_the_name_of_an_exercise_is_a_value_error(attempt):
 def test_the_documentation_of_check_lists_every_exercise():
     for exercise in EXERCISES.values():
         if not exercise.name.endswith("_vjp"):
-            assert exercise.signature in nl.check.__doc__, "its docstring has a table"
+            assert exercise.signature in nl.check.__doc__, "the docstring of check lists it"
 
 
 def test_an_exercise_of_ones_own_is_checked_like_any_other():
