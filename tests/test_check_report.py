@@ -68,6 +68,12 @@ def test_an_exercise_of_ones_own_is_checked_like_any_other():
     assert "off by +1" in repr(nl.check(lambda x, eps: x + 3, own))
 
 
+def test_a_reference_that_fails_is_not_blamed_on_the_reader():
+    own = Exercise("halved", ("x",), lambda x: x / np.ones(7), TOKENS)
+    with pytest.raises(ValueError, match="broadcast"):
+        nl.check(lambda x: x / 2, own)
+
+
 def test_a_leading_my_is_no_difference():
     def my_layer_norm(x, weight, bias, eps):
         return with_np_var(x, weight, bias, eps)
