@@ -272,3 +272,5 @@ BATCH_NORMS = {
     "buffers with all axes": (BuffersWithAllAxes, "in an array with one axis"),
     "changes its input": (ChangesItsInput, "changes x:"),
 }
+
+CATALOGUES = {"BatchNorm": BATCH_NORMS}

@@ -32,17 +32,20 @@ SECTIONS = [
 def test_a_chapter_has_the_sections_of_the_template_in_order(path):
     headings = re.findall(r"^## (.*)$", text_of(path), re.M)
     found = [next((i for i, h in enumerate(headings) if h.startswith(s)), -1) for s in SECTIONS]
-    assert -1 not in found
-    assert found == sorted(found)
+    missing = [s for s, place in zip(SECTIONS, found, strict=True) if place == -1]
+    assert not missing, f"no heading begins with {missing}"
+    assert found == sorted(found), f"the sections stand in this order: {SECTIONS}"
 
 
 @chapters
 def test_a_chapter_is_of_a_readable_size(path):
     sizes = [len(cell.lines) for cell in cells(path)]
-    assert 25 <= len(sizes) <= 45
-    assert statistics.median(sizes) <= 6
-    assert max(len(c.lines) for c in cells(path) if "book-only" not in c.tags) <= 20
-    assert 2000 <= len(prose(path).split()) <= 3500
+    assert 25 <= len(sizes) <= 45, f"a chapter has 25 to 45 cells, this one {len(sizes)}"
+    assert statistics.median(sizes) <= 6, "split your cells: half of them have at most 6 lines"
+    for cell in cells(path):
+        assert "book-only" in cell.tags or len(cell.lines) <= 20, f"over 20 lines:\n{cell.source}"
+    words = len(prose(path).split())
+    assert 2000 <= words <= 3500, f"a chapter has 2,000 to 3,500 words, this one {words}"
 
 
 @chapters
@@ -64,14 +67,16 @@ def test_a_scratch_function_is_short_and_checked_in_the_next_cell(path):
     """By `agrees` if the library has it, else by an assertion that calls it."""
     names = []
     for name, cell, following in scratch_functions(path):
-        assert len(cell.lines) <= 12
+        assert len(cell.lines) <= 12, f"{name} has more than 12 lines"
         if name in nl.__all__:
-            assert f'nl.agrees("{name}", {name})' in following.source
+            wanted = f'nl.agrees("{name}", {name})'
+            assert wanted in following.source, f"the cell after {name} calls {wanted}"
         else:
-            assert re.search(r"^ *assert ", following.source, re.M)
-            assert f"{name}(" in following.source
+            asserts = re.search(r"^ *assert ", following.source, re.M)
+            assert asserts, f"the cell after {name} asserts something"
+            assert f"{name}(" in following.source, f"the cell after {name} calls it"
         names.append(name)
-    assert names
+    assert names, "one cell at least is tagged scratch: a function that the chapter builds"
     assert len(set(names)) == len(names)
 
 
@@ -101,14 +106,17 @@ def test_only_scratch_cells_define_what_the_library_offers(path):
 def test_every_exercise_has_a_stub_and_a_solution_that_the_build_proves(path):
     text = text_of(path)
     labels = re.findall(r"\{exercise-start\}.*?\n:label: (\S+)", text)
-    assert 3 <= len(labels) <= 5
+    assert 3 <= len(labels) <= 5, f"a chapter has 3 to 5 exercises, this one {labels}"
     assert re.findall(r"\{solution-start\} (\S+)", text) == labels
     tags = [tag for cell in cells(path) for tag in cell.tags if tag in ("exercise", "solution")]
-    assert tags == ["exercise", "solution"] * len(labels)
+    assert tags == ["exercise", "solution"] * len(labels), "each has one cell of each tag"
     for cell in cells(path):
         if "solution" in cell.tags:
-            assert re.search(r"^assert ", cell.source, re.M)
-    assert len(re.findall(r"common (?:wrong|mistake)", text)) >= len(labels)
+            proof = re.search(r"^assert ", cell.source, re.M)
+            assert proof, f"a solution ends in an assertion:\n{cell.source}"
+    for solution in re.findall(r"\{solution-start\}.*?\{solution-end\}", text, re.S):
+        named = re.search(r"common (wrong|mistake)", solution)
+        assert named, f"name “a common wrong answer” or “common mistakes” in:\n{solution}"
 
 
 def claim_cells(path):
@@ -126,9 +134,10 @@ def test_every_claim_in_the_text_is_asserted_by_the_build(path):
                 asserted |= {key.value for key in node.value.keys}
         assert "assert not failed, failed" in cell.source
         assert {"book-only", "remove-cell"} <= set(cell.tags)
-    assert said == asserted
+    assert not said - asserted, "in the text, but not in the claims of the last cell"
+    assert not asserted - said, "asserted, but no sentence has a line % claim: with the id"
     if path in CHAPTERS:
-        assert said
+        assert said, "no sentence has a line % claim:"
 
 
 @pages
@@ -154,7 +163,8 @@ def test_a_claim_that_compares_two_arms_fails_when_they_are_swapped(path):
 
 @pages
 def test_no_measurement_is_typed(path):
-    assert typed_numbers(prose(path)) == []
+    typed = typed_numbers(prose(path))
+    assert not typed, f"glue these numbers, or write code, maths or a citation: {typed}"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +204,8 @@ def test_a_line_of_text_is_one_sentence(path):
     paragraph = re.sub(r"^ *([-|*>]|\d\.|caption:|alt:).*$", "", text_of(path), flags=re.M)
     paragraph = strip_inline(re.sub(r"^```.*?^```$", "", paragraph, flags=re.M | re.S))
     crowded = [m for m in paragraph.splitlines() if re.search(r"[.!?]”?\)? [A-Z]", m)]
-    assert [m for m in crowded if not m.startswith("**")] == []
+    crowded = [m for m in crowded if not m.startswith("**")]
+    assert not crowded, f"one sentence per line: {crowded}"
 
 
 @pages

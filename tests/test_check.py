@@ -75,7 +75,7 @@ def test_the_reference_passes(exercise):
 def test_every_slip_is_diagnosed_as_itself(exercise):
     for slip in exercise.slips:
         report = examine(exercise, exercise.attempt(slip))
-        assert not report
+        assert not report, f"no probe shows this slip, or it is no mistake: {slip} {slip.message}"
         assert messages(report, exercise) == [slip.message], slip
 
 
@@ -92,7 +92,11 @@ def test_every_slip_is_diagnosed_in_float32_too(exercise):
 def test_no_two_slips_can_be_confused(exercise):
     for a, b in combinations(exercise.slips, 2):
         if not (a.rough or b.rough):  # those are told apart by how they round
-            assert not same_answers(exercise, (a,), (b,), factor=10), (a, b)
+            assert not same_answers(exercise, (a,), (b,), factor=10), (
+                "two slips give the same answers: add a probe that tells them apart, or keep one",
+                a.message,
+                b.message,
+            )
 
 
 # To try all pairs of all exercises takes a minute: of the others, every fifth pair.

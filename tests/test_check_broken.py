@@ -12,12 +12,8 @@ import pytest
 import normlib as nl
 from normlib.checker.exercises import EXERCISES
 
-CATALOGUES = {
-    **broken_layers.CATALOGUES,
-    **broken_rms_norms.CATALOGUES,
-    **broken_channel_norms.CATALOGUES,
-    "BatchNorm": broken_batch_norm.BATCH_NORMS,
-}
+MODULES = [broken_batch_norm, broken_channel_norms, broken_layers, broken_rms_norms]
+CATALOGUES = {name: found for module in MODULES for name, found in module.CATALOGUES.items()}
 LEAST = {"layer_norm": 16, "BatchNorm": 11}
 
 CASES = [
@@ -28,7 +24,9 @@ CASES = [
 
 
 def test_every_exercise_has_its_catalogue():
-    assert CATALOGUES.keys() == EXERCISES.keys()
+    missing = EXERCISES.keys() - CATALOGUES.keys()
+    assert not missing, f"write wrong answers for {missing} into CATALOGUES of a tests/broken_*.py"
+    assert CATALOGUES.keys() <= EXERCISES.keys()
 
 
 @pytest.mark.parametrize(("exercise", "attempt", "word"), CASES)
@@ -45,9 +43,7 @@ def test_the_mutation_score_is_full():
         assert len(caught) == len(catalogue) >= LEAST.get(name, 6)
 
 
-@pytest.mark.parametrize(
-    "module", [broken_batch_norm, broken_channel_norms, broken_layers, broken_rms_norms]
-)
+@pytest.mark.parametrize("module", MODULES)
 def test_a_catalogue_imports_nothing_from_normlib(module):
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]

@@ -15,10 +15,11 @@ from broken_layers import CATALOGUES
 from right_layers import with_np_var, with_rows
 
 import normlib as nl
-from normlib.checker import Report, ladder, references
+from normlib.checker import Exercise, Report, Slip, ladder, references
 from normlib.checker.crashes import _REASONS
 from normlib.checker.exercises import EXERCISES
 from normlib.checker.forward_slips import CENTERING
+from normlib.checker.probes import TOKENS
 
 # --- robust against whatever is passed --------------------------------------------------------
 
@@ -48,6 +49,29 @@ def test_an_unknown_name_lists_the_known_and_the_nearest(name):
 def test_a_function_without_the_name_of_an_exercise_is_a_value_error(attempt):
     with pytest.raises(ValueError, match="choose one of layer_norm, layer_norm_vjp"):
         nl.check(attempt)
+
+
+def test_the_documentation_of_check_lists_every_exercise():
+    for exercise in EXERCISES.values():
+        if not exercise.name.endswith("_vjp"):
+            assert exercise.signature in nl.check.__doc__, "the docstring of check lists it"
+
+
+def test_an_exercise_of_ones_own_is_checked_like_any_other():
+    def shifted(x, eps, *, by=2.0):
+        return x + by
+
+    slip = Slip("You subtracted.", by=-2.0)
+    own = Exercise("shifted", ("x", "eps"), shifted, TOKENS, (slip,))
+    assert nl.check(lambda x, eps: x + 2, own)
+    assert nl.check(lambda x, eps: x - 2, own).lines == ("You subtracted.",)
+    assert "off by +1" in repr(nl.check(lambda x, eps: x + 3, own))
+
+
+def test_a_reference_that_fails_is_not_blamed_on_the_reader():
+    own = Exercise("halved", ("x",), lambda x: x / np.ones(7), TOKENS)
+    with pytest.raises(ValueError, match="broadcast"):
+        nl.check(lambda x: x / 2, own)
 
 
 def test_a_leading_my_is_no_difference():

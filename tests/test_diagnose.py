@@ -1,17 +1,20 @@
 """The clinic: every norm has its own profile, every known mistake its symptom."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
 import torch
 from broken_batch_norm import BATCH_NORMS
 from broken_layers import LAYER_NORMS
+from chapters import BOOK
 from torch import nn
 
 import normlib as nl
 from normlib import clinic
 from normlib.clinic.report import in_short
+from normlib.clinic.ward import _PATIENTS
 from normlib.gpt import GPT, GPTConfig
 
 X = np.random.default_rng(14).normal(1.0, 2.0, (4, 5, 6))  # (B, T, C)
@@ -242,7 +245,7 @@ def test_an_output_by_chance_is_refused():
 # --- the ward -----------------------------------------------------------------------------------
 
 
-LETTERS = "ABCDEFGHIJKLM"
+LETTERS = list(_PATIENTS)
 
 
 @pytest.mark.parametrize("letter", LETTERS)
@@ -264,6 +267,15 @@ def test_only_the_healthy_patient_shows_nothing(letter):
     marked = [row[0] for row in chart.rows if chart.marked(row)]
     assert bool(marked) == (clinic.source(letter)[0] != "healthy")
     assert clinic.source(letter)[0] not in chart._repr_html_()
+
+
+def test_the_chapter_examines_every_patient():
+    chapter = (BOOK / "14_clinic.md").read_text(encoding="utf-8")
+    (letters,) = re.findall(r'for letter in "([A-Z]+)"\}', chapter)
+    assert list(letters) == LETTERS
+    for letter in LETTERS:
+        sources = re.findall(rf"^- \*\*{letter}\*\* ", chapter, re.M)
+        assert len(sources) == 1, f"chapter 14 has one line for patient {letter} in its solution"
 
 
 def test_a_guess_that_is_no_bug_is_explained():

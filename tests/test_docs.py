@@ -101,6 +101,17 @@ def test_the_example_of_the_readme_runs_and_names_the_mistake():
     assert repr(scope["report"]).split() == expected.replace("#", "").split()
 
 
+def test_the_exercise_in_contributing_names_each_of_its_mistakes():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    printed, scope = io.StringIO(), {}
+    with contextlib.redirect_stdout(printed):
+        exec(code, scope)
+    lines = [line.strip() for line in printed.getvalue().splitlines()]
+    assert lines[0] == "✓ l2_norm: correct"
+    assert lines[3::2] == [slip.message for slip in scope["l2_norm"].slips]
+
+
 def test_the_glossary_is_in_order_and_says_where_each_word_is_at_home():
     body = re.search(r"```\{glossary\}\n(.*?)```", text_of(BOOK / "glossary.md"), re.S)[1]
     entries = [entry.splitlines() for entry in body.strip().split("\n\n")]

@@ -156,8 +156,8 @@ def test_a_page_is_sound(visit, name, width, theme):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 def test_a_chapter_has_formulas_and_figures(book, path):
     html = (book / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
-    assert 'class="math ' in html
-    assert "<figure" in html
+    assert 'class="math ' in html, "a chapter has a formula"
+    assert "<figure" in html, "a chapter has a static figure, with a caption"
 
 
 BREAKS = {

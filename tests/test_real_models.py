@@ -122,9 +122,10 @@ def inside_attention(path):
 
 
 def test_the_table_names_every_model_once_by_year():
-    assert [row.year for row in ROWS.values()] == sorted(row.year for row in ROWS.values())
+    years = [row.year for row in ROWS.values()]
+    assert years == sorted(years), "the rows stand in the order of their years"
     assert len(ROWS) == len(load_real_models()) >= 40
-    assert set(CONFIGS) == set(OPEN)
+    assert set(CONFIGS) == set(OPEN), "CONFIGS, above, names the class of every row with a source"
     assert set(ROWS) - set(OPEN) == {"GPT-3", "PaLM"}
 
 

@@ -14,17 +14,7 @@ from normlib.gpt import GPTConfig, TrainConfig, load_text, train
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "normlib" / "results"
-STUDIES = [
-    "init_width",
-    "initialization",
-    "logit_growth",
-    "norm_type",
-    "placement_lr",
-    "residual_growth",
-    "warmup",
-]
-STEPS = 4  # of a re-run
-every = pytest.mark.parametrize("name", STUDIES)
+PUBLISHED = sorted(path.stem for path in RESULTS.glob("*.json"))
 # No sweeps of normlib.gpt.
 OTHERS = [
     "batch_size",
@@ -36,7 +26,10 @@ OTHERS = [
     "silent_bugs",
     "style_probe",
 ]
-published = pytest.mark.parametrize("name", [*STUDIES, *OTHERS])
+STUDIES = [name for name in PUBLISHED if name not in OTHERS]
+STEPS = 4  # of a re-run
+every = pytest.mark.parametrize("name", STUDIES)
+published = pytest.mark.parametrize("name", PUBLISHED)
 
 
 def script(name):
@@ -49,9 +42,14 @@ def script(name):
 
 
 def test_every_file_of_results_has_its_script():
-    files = {path.stem for path in RESULTS.glob("*.json")}
     scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")}
-    assert {*STUDIES, *OTHERS} == files <= scripts
+    assert {*OTHERS} <= {*PUBLISHED} <= scripts
+
+
+def test_make_results_trains_all_that_is_published():
+    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    names = re.search(r"^STUDIES := (.*)$", makefile, re.M)[1].split()
+    assert sorted(names) == PUBLISHED, "STUDIES in the Makefile names every file of results"
 
 
 @published
@@ -76,7 +74,7 @@ def test_the_origin_of_every_run_is_known(name):
     for run in nl.load_results(name):
         origin = run.provenance
         assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"])
-        assert origin["dirty"] is False
+        assert origin["dirty"] is False, "trained on code that was not committed: commit, run again"
         assert {"python", "numpy", "torch", "normlib"} <= origin["versions"].keys()
         assert re.fullmatch(r"[0-9a-f]{64}", origin["corpus"]["sha256"])
         assert origin["device"]

@@ -17,7 +17,8 @@ PAGE = text_of(BOOK / "teaching.md")
 def test_every_chapter_has_a_goal():
     goals = PAGE.partition("## Goals")[2].partition("\n## ")[0]
     linked = re.findall(r"^\| \{doc\}`\d+ <(\w+)>` \|", goals, re.M)
-    assert linked == [path.stem for path in CHAPTERS]
+    wanted = [path.stem for path in CHAPTERS]
+    assert linked == wanted, "book/teaching.md, Goals: one row for each chapter, in order"
 
 
 def test_the_table_of_times_says_what_the_chapters_say_and_how_long_they_ran(browser, book):

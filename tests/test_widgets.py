@@ -14,6 +14,13 @@ from normlib.widgets import _base, _modules
 every = pytest.mark.parametrize("name", widgets.__all__)
 
 
+def test_every_figure_is_exported():
+    """Or no page gets its script, and no test sees it."""
+    files = {path.stem for path in (_modules.HERE / "css").glob("*.css")} - {"core"}
+    exported = {getattr(widgets, name)._file for name in widgets.__all__}
+    assert exported == files, "normlib/widgets/__init__.py imports and lists every figure"
+
+
 @every
 def test_a_module_stands_alone_and_a_page_gets_a_classic_script(name):
     file = getattr(widgets, name)._file

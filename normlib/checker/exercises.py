@@ -8,7 +8,7 @@ from normlib.checker import axis_slips, backward_references, batch_norm_slips, r
 from normlib.checker import backward_slips as backward
 from normlib.checker import forward_slips as forward
 from normlib.checker import probes as at
-from normlib.checker.attempts import call_forward, call_vjp
+from normlib.checker.attempts import call_vjp
 from normlib.checker.batch_norm_reference import BatchNorm
 from normlib.checker.crashes import AXIS_REASONS, CHANNEL_REASONS
 from normlib.checker.model import Exercise
@@ -33,8 +33,6 @@ def _forward(name, arguments, reference, probes, words, *slips, reasons=()):
     return Exercise(
         name=name,
         arguments=arguments,
-        call=call_forward,
-        parts=("y",),
         reference=reference,
         probes=probes,
         slips=in_words(words, *slips),

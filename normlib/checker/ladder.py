@@ -6,6 +6,7 @@ import numpy as np
 
 from normlib.checker.attempts import Fault, Unwritten, run
 from normlib.checker.crashes import describe
+from normlib.checker.model import Exercise
 from normlib.checker.recognition import close, prediction, recognize, right
 from normlib.checker.report import Report
 from normlib.checker.words import relation, shape_reason
@@ -41,8 +42,9 @@ def check(attempt, name=None):
         ``(dx, dweight, dbias)``, or ``(dx, dweight)`` for RMSNorm. An object of the class
         ``BatchNorm`` has the attributes weight, bias, running_mean, running_var and training, and
         the methods ``train()``, ``eval()`` and ``__call__(x)``.
-    name : str, optional
-        The exercise, if yours has another name; a leading ``my_`` or ``My`` is no difference.
+    name : str or Exercise, optional
+        The exercise, if yours has another name; a leading ``my_`` or ``My`` is no difference. An
+        `Exercise` that you have made yourself is passed as it is.
 
     Returns
     -------
@@ -77,6 +79,8 @@ def check(attempt, name=None):
         raise TypeError(
             "pass the function or the class itself, without parentheses: nl.check(layer_norm)."
         )
+    if isinstance(name, Exercise):
+        return examine(name, attempt)
     if name is None:
         name = str(getattr(attempt, "__name__", type(attempt).__name__))
         name = name.removeprefix("my_").removeprefix("My")

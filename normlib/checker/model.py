@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
+from normlib.checker.attempts import call_forward
+
 
 class Slip:
     r"""A mistake: the reference called with some of its keywords changed.
@@ -66,24 +68,27 @@ class Probe:
 class Exercise:
     r"""A task for the reader: what to call, what is right, and the mistakes that have a name.
 
+    Pass one of your own to `check`: ``check(f, exercise)``.
+
     Parameters
     ----------
     name : str
         The name that the reader's function should have.
     arguments : tuple of str
         What it is called with, in order: keys of each probe's ``given``.
-    call : callable
-        ``call(exercise, function, given)`` returns the answer's parts as a dict of arrays.
-    parts : tuple of str
-        The names of these parts.
     reference : callable
-        As the reader's function should be, with knobs as keywords.
+        As the reader's function should be, with a keyword for each mistake.
     probes : tuple of Probe
-        The first is the plain case.
+        The first is the plain case. ``normlib.checker.probes`` has some for ``(x, weight, eps)``
+        and ``(x, weight, bias, eps)``: ``TOKENS``, ``BATCHES`` and ``IMAGES``.
     slips : tuple of Slip
         The likely ones first: of two that give the same answers, the first is named.
     checked : str
         What a correct function has shown, for the message of success.
+    call : callable
+        ``call(exercise, function, given)`` returns the answer's parts as a dict of arrays.
+    parts : tuple of str
+        The names of these parts.
     forward : Exercise or None
         For a vjp: the exercise by whose slips a wrong y is named, on the same probes.
     per_parameter : str
@@ -93,19 +98,43 @@ class Exercise:
 
     Examples
     --------
-    >>> from normlib.checker.exercises import EXERCISES
-    >>> EXERCISES["layer_norm"].signature
-    'layer_norm(x, weight, bias, eps)'
+    >>> import numpy as np, normlib as nl
+    >>> from normlib.checker import Exercise, Slip
+    >>> from normlib.checker.probes import TOKENS
+    >>> def reference(x, weight, eps, *, total=np.sum, axis=-1):
+    ...     return weight * x / np.sqrt(total(x**2, axis, keepdims=True) + eps)
+    >>> l2_norm = Exercise(
+    ...     name="l2_norm",
+    ...     arguments=("x", "weight", "eps"),
+    ...     reference=reference,
+    ...     probes=TOKENS,
+    ...     slips=(
+    ...         Slip("You took the mean of the squares: take their sum.", total=np.mean),
+    ...         Slip("You summed over the batch. Each token has its own length.", axis=0),
+    ...     ),
+    ... )
+
+    The reference must pass, and each slip must be named as itself:
+
+    >>> nl.check(reference, l2_norm)
+    ✓ l2_norm: correct
+      Correct on 8 probes: values and shapes, inputs unchanged.
+    >>> for slip in l2_norm.slips:
+    ...     print(nl.check(l2_norm.attempt(slip), l2_norm))
+    ✗ l2_norm: not right yet
+      You took the mean of the squares: take their sum.
+    ✗ l2_norm: not right yet
+      You summed over the batch. Each token has its own length.
     """
 
     name: str
     arguments: tuple[str, ...]
-    call: Callable
-    parts: tuple[str, ...]
     reference: Callable
     probes: tuple[Probe, ...]
-    slips: tuple[Slip, ...]
-    checked: str
+    slips: tuple[Slip, ...] = ()
+    checked: str = "values and shapes, inputs unchanged"
+    call: Callable = call_forward
+    parts: tuple[str, ...] = ("y",)
     forward: "Exercise | None" = None
     per_parameter: str = ""
     reasons: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,22 @@
-"""The inputs of the exercises, chosen so that the usual mistakes show. Drawn when first needed."""
+"""The inputs of the exercises, chosen so that the usual mistakes show. Drawn when first needed.
+
+===================================  ===============================================
+mistake                              what shows it
+===================================  ===============================================
+wrong axis                           axes of unequal length, a mean far from 0
+weight forgotten or misplaced        random weight and bias, away from 0 and 1
+weight along the wrong axis          a last axis as long as that of the channels, so
+                                     that no error stops it
+eps outside, squared or ignored      eps of 0.1 and more, a variance far below eps
+eps missing                          equal numbers, zeros
+E[x²] − E[x]², half precision        float32 near 10000 (`delicate=True`)
+groups                               1 < G < C with G² ≠ C, G = 1, G = C
+state                                batches of unequal size and mean, then eval,
+                                     then training again
+===================================  ===============================================
+
+The first probe is the plain case: a slip that ends in an error there is never recognized.
+"""
 
 from functools import partial
 
