@@ -113,6 +113,15 @@ def figures_not_shown_once(page):
     return found
 
 
+def outputs_on_another_ground(page):
+    """Outputs that do not stand on the page itself: the theme puts a light box into the dark."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("article .cell_output .text_html")]
+          .filter((e) => getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)")
+          .map((e) => e.innerText.slice(0, 60))"""
+    )
+
+
 def code_wider_than_its_column(page):
     """Code that must be scrolled on a desk; solutions are opened for it."""
     if page.viewport_size["width"] < 1280:
@@ -134,6 +143,7 @@ CHECKS = (
     violations,
     widths_that_scroll_sideways,
     figures_not_shown_once,
+    outputs_on_another_ground,
     code_wider_than_its_column,  # the last one, since it opens what is folded
 )
 
@@ -173,6 +183,8 @@ BREAKS = {
     violations: "(article) => article.insertAdjacentHTML('beforeend', '<img src=data:,>')",
     widths_that_scroll_sideways: "(article) => { document.body.style.minWidth = '1400px' }",
     figures_not_shown_once: "() => document.querySelector('figcaption').remove()",
+    outputs_on_another_ground: """(article) => article.insertAdjacentHTML("beforeend",
+        "<div class=cell_output><p class=text_html style='background: red !important'>x</p>")""",
     code_wider_than_its_column: """(article) => {
         article.querySelector("div.highlight pre").append("x".repeat(200));
     }""",

@@ -240,10 +240,12 @@ def test_the_same_name_for_opposite_things():
     assert not torch.equal(y, gemma.mlp_in)
 
 
-def test_the_table_is_html_with_a_cell_for_each_value():
+def test_the_table_is_html_with_folder_and_remark_below_the_name():
     page = ModelTable(load_real_models())._repr_html_()
     assert page.count("<tr>") == len(ROWS) + 1
-    assert page.count("<td") == 8 * len(ROWS)
+    assert page.count("<td") == 6 * len(ROWS)
+    assert "<small><code>openai</code> · no final norm</small>" in page
+    assert "<small>not open: as its paper describes it</small>" in page
     assert "1.5625e-7" in page.replace("1.5625e-07", "1.5625e-7")
     assert "<!--" not in page
     assert "Gemma 2" in repr(ModelTable(load_real_models()))

@@ -14,8 +14,6 @@ HEADERS = {
     "qk_norm": "QK-norm",
     "scale": "scale, bias",
     "eps": "eps",
-    "remark": "remark",
-    "source": "folder",
 }
 
 
@@ -101,11 +99,12 @@ class ModelTable:
 
 
 def _cells(row):
-    yield f'<th scope="row">{html.escape(row.model)}</th>'
-    for name, value in zip(row._fields[1:], row[1:], strict=True):
+    notes = [f"<code>{row.source}</code>"] if row.source else []
+    notes += [html.escape(row.remark)] if row.remark else []
+    yield f'<th scope="row">{html.escape(row.model)}<small>{" · ".join(notes)}</small></th>'
+    for name in list(HEADERS)[1:]:
+        value = getattr(row, name)
         text = _eps(value) if name == "eps" else html.escape(str(value))
-        if name == "source":
-            text = f"<code>{text}</code>" if value else "not open"
         number = f' data-value="{value or 0}"' if name in ("year", "eps") else ""
         yield f"<td{number}>{text}</td>"
 
