@@ -215,6 +215,15 @@ def dweight_from_x(x, weight, bias, eps):
     return y, vjp
 
 
+def y_in_place_of_x_hat(x, weight, bias, eps):
+    y, _, rstd = forward(x, weight, bias, eps)
+
+    def vjp(dy):
+        return right_dx(dy, weight, y, rstd), over_tokens(dy * y), over_tokens(dy)
+
+    return y, vjp
+
+
 def not_summed(x, weight, bias, eps):
     y, x_hat, rstd = forward(x, weight, bias, eps)
     return y, lambda dy: (right_dx(dy, weight, x_hat, rstd), dy * x_hat, dy)
@@ -327,6 +336,7 @@ LAYER_NORM_VJPS = {
     "rstd forgotten": (rstd_forgotten, "rstd"),
     "dbias returned twice": (dbias_returned_twice, "same as dbias"),
     "dweight from x": (dweight_from_x, "made from x."),
+    "y in place of x̂": (y_in_place_of_x_hat, "uses y where x̂ belongs"),
     "not summed": (not_summed, "sum over the tokens is missing"),
     "only dweight not summed": (only_dweight_not_summed, "dweight: The sum over the tokens"),
     "summed over the first axis": (summed_over_first_axis, "first axis only"),

@@ -17,6 +17,7 @@ DIRECTIONS = {
     "centered in front": ("centered", "x_hat"),
     "no front": ("ones", "x_hat"),
     "no inside": ("x_hat", "ones"),
+    "y": ("y", "y"),
 }
 
 
@@ -102,6 +103,7 @@ def _gradients(
     x_hat = centered / root(x_hat_eps, x_hat_ddof)
     inner = {"x_hat": x_hat, "x": v, "centered": centered, "ones": np.ones_like(v)}
     outer = {name: join(values) for name, values in inner.items()} | {"y": y}
+    inner["y"] = split(y)
     factor = references.along(weight, x.ndim, channel, weight_axis)
     shares = {"mean": 1, "none": 0, "sum": count, "plus": -1, "n - 1": count / max(count - 1, 1)}
     front, inside = (inner[name] for name in DIRECTIONS[direction])

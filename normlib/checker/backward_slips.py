@@ -57,6 +57,21 @@ PROJECTION = (
     Slip("In the second term of dx you used x where x̂ belongs.", direction="x"),
 )
 
+# For the norms whose x̂ can be had from y: who writes that backward may forget to.
+FROM_OUTPUT = (
+    Slip(
+        "Your backward uses y where x̂ belongs. They are equal only as long as weight is 1 and "
+        "there is no bias.",
+        direction="y",
+        dweight_from="y",
+    ),
+    Slip(
+        "In the second term of dx you used y where x̂ belongs. They are equal only as long as "
+        "weight is 1 and there is no bias.",
+        direction="y",
+    ),
+)
+
 CENTERED = (
     Slip(
         "In the second term of dx, mean(g·x̂) is multiplied by x − μ: multiply it by x̂.",

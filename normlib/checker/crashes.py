@@ -23,8 +23,8 @@ _REASONS = (
     ),
     (
         "AxisError|axis .*out of bounds",
-        "Some inputs have one axis only. Count axes from the end: the last one is −1, however many "
-        "there are.",
+        "Some inputs have one axis only. Count axes from the end: the last one is −1, and "
+        "tuple(range(x.ndim - 1)) are all others, however many there are.",
     ),
     (
         "values to unpack",
