@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from broken_layers import forward, mean_last, over_tokens, right_dx
+from broken_layer_vjps import forward, mean_last, over_tokens, right_dx
 
 import normlib as nl
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import broken_batch_norm
 import broken_channel_norms
+import broken_layer_vjps
 import broken_layers
 import broken_rms_norms
 import pytest
@@ -12,7 +13,13 @@ import pytest
 import normlib as nl
 from normlib.checker.exercises import EXERCISES
 
-MODULES = [broken_batch_norm, broken_channel_norms, broken_layers, broken_rms_norms]
+MODULES = [
+    broken_batch_norm,
+    broken_channel_norms,
+    broken_layer_vjps,
+    broken_layers,
+    broken_rms_norms,
+]
 CATALOGUES = {name: found for module in MODULES for name, found in module.CATALOGUES.items()}
 LEAST = {"layer_norm": 16, "BatchNorm": 11}
 
