@@ -15,12 +15,12 @@ OUTSIDE_CODE = {
     "equation label": r"\$\$\s*\([\w:-]+\)\s*$",
     "TeX label": r"\\(label|ref|eqref)\{",
     "numbered environment": r"\\begin\{(align|alignat|equation|eqnarray|gather|multline)\b",
-    "relative address": r"""\b(src|href)=["'](?!https?:|data:|mailto:|#)""",
+    "relative address": r"""\b(src|href)=["'](?!https?:|data:|mailto:|#|\w+\.ipynb["'])""",
 }
 OUTSIDE_MATHS = {
     "substitution": r"\{\{ ?\w+ ?\}\}",
     "footnote": r"\[\^[^\]]+\]",
-    "relative link": r"(?<!\\)\]\((?!https?:|data:|mailto:)[^)]*\)",
+    "relative link": r"(?<!\\)\]\((?!https?:|data:|mailto:|\w+\.ipynb\))[^)]*\)",
 }
 CODE = {"the build's own package": r"\bmyst_nb\b", "glue": r"\bglue\("}
 

@@ -279,8 +279,8 @@ def test_the_chapter_examines_every_patient():
 
 
 def test_a_guess_that_is_no_bug_is_explained():
-    with pytest.raises(ValueError, match="did you mean 'no ε'"):
-        clinic.name("A", "no eps")
+    with pytest.raises(ValueError, match="did you mean 'no eps'"):
+        clinic.name("A", "no ε")
     with pytest.raises(ValueError, match="one of A, B"):
         clinic.examine("Z")
     assert not clinic.name("A", None).attempted

@@ -158,3 +158,18 @@ def test_series_differ_by_more_than_color(figure, name, theme):
         for other_dashes, other_width, other_color in lines[:i]:
             shades = [luminance(rgb(c)) for c in (color, other_color)]
             assert (dashes, width) != (other_dashes, other_width) or contrast(*shades) > 1.5, looks
+
+
+def test_a_dark_stylesheet_that_comes_late_makes_the_figure_dark(figure):
+    one = figure("LayerNormGeometry", theme="light")
+    assert one.root.get_attribute("data-theme") == "light"
+    one.page.evaluate("""async () => {
+        const sheet = document.createElement("link");
+        Object.assign(sheet, { rel: "stylesheet", href: "data:text/css,* { color: white }" });
+        const there = new Promise((done) => (sheet.onload = done));
+        document.head.append(sheet);
+        await there;
+    }""")
+    one.rest()
+    assert one.root.get_attribute("data-theme") == "dark"
+    one.page.evaluate("document.head.lastElementChild.remove()")

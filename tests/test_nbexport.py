@@ -428,7 +428,9 @@ def test_any_text_shows_as_it_is(pieces, nbtext):
 def writer():
     """A writer of a page without numbers, which notes its warnings."""
     domains = {"std": SimpleNamespace(get_enumerable_node_type=lambda node: None)}
-    env = SimpleNamespace(toc_fignumbers={}, toc_secnumbers={}, images={}, domains=domains)
+    env = SimpleNamespace(
+        toc_fignumbers={}, toc_secnumbers={}, images={}, metadata={}, domains=domains
+    )
     config = SimpleNamespace(nbexport_site="")
     app = SimpleNamespace(env=env, config=config, srcdir="/")
     out = extension("nbmarkdown").PageWriter(app, "page", [], [], {})

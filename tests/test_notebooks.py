@@ -1,5 +1,6 @@
 """The notebooks that readers get: clean, complete, and running in an environment of their own."""
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,18 @@ def test_a_notebook_holds_every_cell_that_is_the_readers(notebook, path):
     text = "\n".join(c.source for c in notebook(path).cells if c.cell_type == "markdown")
     for cell in cells(path):
         assert (cell.source in text) == ("solution" in cell.tags)
+
+
+def test_a_link_to_another_chapter_opens_its_notebook_where_the_book_has_no_site(notebook):
+    place = extension("repository")
+    linked = set()
+    for path in EXECUTABLE:
+        text = "\n".join(c.source for c in notebook(path).cells if c.cell_type == "markdown")
+        linked |= set(re.findall(r"""(?:\]\(|href=")(\w+)\.ipynb[)"]""", text))
+    if place.address(os.environ, place.origin()).site:
+        assert linked == set()
+    else:
+        assert {path.stem for path in EXECUTABLE} >= linked >= {"01_what_goes_wrong", "conventions"}
 
 
 @notebooks

@@ -4,7 +4,7 @@ import base64
 import mimetypes
 import re
 from html import escape as escape_html
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin
 
 from docutils import nodes
@@ -144,13 +144,19 @@ class InlineWriter:
         text, file = self.text(node), node.get("filename")
         return f"[{text}]({self.site}/_downloads/{file})" if file and self.site else text
 
+    def beside(self, target):
+        """The notebook of another page, in the same folder, or nothing where it has none."""
+        name = PurePosixPath(target.partition("#")[0]).stem
+        with_code = [doc for doc, data in self.app.env.metadata.items() if "kernelspec" in data]
+        return f"{name}.ipynb" if name in {doc.rpartition("/")[2] for doc in with_code} else ""
+
     def address(self, target):
-        """The absolute address of a link's target, or nothing where there is none."""
+        """Where a link leads: on the site, or to another notebook where there is no site."""
         if not target or target.startswith("#"):
             return ""
         if not re.match(r"[a-z][a-z0-9+.-]*:", target):
             if not self.page:
-                return ""
+                return self.beside(target)
             target = urljoin(self.page, target)
         unsafe = {" ": "%20", "(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "|": "%7C"}
         return "".join(unsafe.get(letter, letter) for letter in target)

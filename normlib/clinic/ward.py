@@ -22,9 +22,9 @@ KINDS = {
 # What they may have: the kind that it happens to, and a layer that has it.
 BUGS = {
     "healthy": ("LayerNorm", partial(p.Norm, p.layer_norm)),
-    "divides by n − 1": ("LayerNorm", partial(p.Norm, p.unbiased)),
-    "ε outside the root": ("LayerNorm", partial(p.Norm, p.eps_outside)),
-    "no ε": ("LayerNorm", partial(p.Norm, p.eps_missing)),
+    "divides by n - 1": ("LayerNorm", partial(p.Norm, p.unbiased)),
+    "eps outside the root": ("LayerNorm", partial(p.Norm, p.eps_outside)),
+    "no eps": ("LayerNorm", partial(p.Norm, p.eps_missing)),
     "square instead of root": ("LayerNorm", partial(p.Norm, p.square_for_root)),
     "one-pass variance": ("LayerNorm", partial(p.Norm, p.one_pass)),
     "mean not subtracted": ("LayerNorm", partial(p.Norm, p.rms_norm)),
@@ -43,11 +43,11 @@ BUGS = {
 # Who has what, and the report of somebody who had it.
 _PATIENTS = {
     "A": ("statistics over the sequence", "Qualcomm-AI-research/geometric-algebra-transformer, #8"),
-    "B": ("divides by n − 1", "harvardnlp/annotated-transformer, #122"),
+    "B": ("divides by n - 1", "harvardnlp/annotated-transformer, #122"),
     "C": ("squares in float16", "pytorch/pytorch, #133085"),
     "D": ("batch statistics in evaluation", "keras-team/keras, #3085"),
     "E": ("healthy", "nobody"),
-    "F": ("no ε", "microsoft/onnxruntime, #10228"),
+    "F": ("no eps", "microsoft/onnxruntime, #10228"),
     "G": ("residual taken after the norm", "pytorch/pytorch, #61165"),
     "H": ("one-pass variance", "pytorch/pytorch, #51102"),
     "I": (
@@ -56,7 +56,7 @@ _PATIENTS = {
     ),
     "J": ("square instead of root", "131250208/TPlinker-joint-extraction, #37"),
     "K": ("momentum of the other convention", "eriklindernoren/PyTorch-YOLOv3, #230"),
-    "L": ("ε outside the root", "codertimo/BERT-pytorch, #30"),
+    "L": ("eps outside the root", "codertimo/BERT-pytorch, #30"),
     "M": ("statistics over the batch", "Kyubyong/transformer, #40"),
 }
 
@@ -114,7 +114,7 @@ def name(letter, bug):
     Examples
     --------
     >>> from normlib import clinic
-    >>> bool(clinic.name("E", "no ε"))
+    >>> bool(clinic.name("E", "no eps"))
     False
     """
     own, _ = _admitted(letter)

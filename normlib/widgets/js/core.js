@@ -129,6 +129,7 @@ export function frame(el, name, css, label) {
   for (const node of [document.documentElement, document.body]) seen.observe(node, { attributes: true });
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", soon);
+  document.addEventListener("load", soon, true); // a theme's stylesheet may come after the figure
   tint();
   soon();
   return [
@@ -136,6 +137,7 @@ export function frame(el, name, css, label) {
     () => {
       seen.disconnect();
       system.removeEventListener("change", soon);
+      document.removeEventListener("load", soon, true);
     },
   ];
 }
