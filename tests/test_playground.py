@@ -1,5 +1,6 @@
 """The playground without a browser: its buttons are clicked, and its thread is waited for."""
 
+import re
 import threading
 import time
 
@@ -96,6 +97,7 @@ def test_it_stops_when_told_and_says_where():
     assert panel.said.startswith("Step ")
     assert "<pre>" in panel.picture
     panel.click("Stop")
+    assert panel.said == "Stopping …" or panel.said.startswith("Stopped")
     wait()
     assert panel.said.startswith("Stopped after ")
     assert int(panel.said.split()[2]) < 5000
@@ -159,6 +161,8 @@ def test_a_run_that_diverges_is_counted_and_shown():
     said = panel.train(placement="none", rate=1e3, layers=4)
     assert "diverged" in said
     assert "diverged after" in panel.picture
+    top = [float(number) for number in re.findall(r'y="32"[^>]*>([^<]*)<', panel.picture)]
+    assert top[0] < 100  # the loss that exploded is cut off
     assert panel.may == [True, False]
 
 

@@ -97,7 +97,7 @@ class _Panel:
         self.train = w.Button(description="Train", button_style="primary")
         self.halt = w.Button(description="Stop", disabled=True)
         self.train.on_click(self.start)
-        self.halt.on_click(lambda _: self.stop.set())
+        self.halt.on_click(self.end)
         self.status, self.picture, self.sample = w.HTML("Choose, then press Train."), w.HTML(), ""
         row = w.Layout(flex_flow="row wrap")
         self.box = w.VBox(
@@ -125,6 +125,11 @@ class _Panel:
             thread.start()
         except Exception as error:  # whatever it is, the reader sees it and may try again
             self.finish(f"Not started: {error}")
+
+    def end(self, _):
+        """Ask the run to end after its present step."""
+        self.say("Stopping …")
+        self.stop.set()
 
     def work(self, configs, label):
         """Train, show, and free the panel at the end, whatever happens."""
@@ -178,10 +183,11 @@ class _Panel:
 
     def draw(self):
         """Show the curves and the sample."""
-        loss = _panel(self.runs, "loss", "loss in nats", self.frequencies)
-        norm = _panel(self.runs, "grad_norm", "gradient norm")
+        # A run that explodes leaves the drawing, so that the others can still be told apart.
+        loss = _panel(self.runs, "loss", "loss in nats", 20, self.frequencies)
+        norm = _panel(self.runs, "grad_norm", "gradient norm", 1000)
         keys = "".join(_key(*pair) for pair in zip(self.runs, STROKES, strict=False))
-        sample = f"<pre>{html.escape(self.sample)}</pre>" if self.sample else ""
+        sample = f"The model writes:<pre>{html.escape(self.sample)}</pre>" if self.sample else ""
         self.picture.value = (
             f'<div style="display:flex;flex-wrap:wrap">{loss}{norm}</div>{keys}{sample}'
         )
@@ -235,12 +241,12 @@ def _sample(model, text):
     return text.decode(made[0, 1:].tolist())
 
 
-def _panel(runs, name, title, level=None):
-    """One drawing: the curves of all runs over the steps, on a logarithmic scale."""
+def _panel(runs, name, title, span, level=None):
+    """One drawing: the curves of all runs over the steps, on a logarithmic scale of that span."""
     width, height, left, bottom = 330, 200, 42, 30
     values = [v for run in runs for v in getattr(run, name) if v > 0] or [1.0]
     low, high = min([*values, level or math.inf]), max(*values, level or 0)
-    low, high = 0.9 * low, 1.1 * min(high, 1e3 * low)
+    low, high = 0.9 * low, 1.1 * min(high, span * low)
     last = max([1, *(step for run in runs for step in run.steps)])
 
     def place(step, value):
@@ -259,7 +265,10 @@ def _panel(runs, name, title, level=None):
 
     level_key = f" (dotted: letter frequencies, {level:.2f})" if level else ""
     parts = [words(left, 13, title + level_key), words(width - 60, height - 4, f"step {last}")]
-    parts += [words(0, 32, f"{high:.3g}"), words(0, height - bottom, f"{low:.3g}")]
+    parts += [
+        words(0, 32, f"{high:.3g}" if high < 1000 else f"{high:.0f}"),
+        words(0, height - bottom, f"{low:.3g}"),
+    ]
     edges = [place(0, high), place(0, low), place(last, low)]
     parts.append(line(edges, "currentColor", "", 1))
     if level:
