@@ -122,6 +122,17 @@ def outputs_on_another_ground(page):
     )
 
 
+def formulas_partly_out_of_sight(page):
+    """In chapters; a docstring's formula may go on beyond a phone's edge."""
+    return page.evaluate(
+        """() => /\\/\\d\\d_\\w+\\.html/.test(location.pathname)
+          ? [...document.querySelectorAll("article mjx-container[display=true]")]
+              .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
+              .map((e) => e.querySelector("mjx-assistive-mml")?.textContent)
+          : []"""
+    )
+
+
 def code_wider_than_its_column(page):
     """Code that must be scrolled on a desk; solutions are opened for it."""
     if page.viewport_size["width"] < 1280:
@@ -144,6 +155,7 @@ CHECKS = (
     widths_that_scroll_sideways,
     figures_not_shown_once,
     outputs_on_another_ground,
+    formulas_partly_out_of_sight,
     code_wider_than_its_column,  # the last one, since it opens what is folded
 )
 
@@ -185,6 +197,9 @@ BREAKS = {
     figures_not_shown_once: "() => document.querySelector('figcaption').remove()",
     outputs_on_another_ground: """(article) => article.insertAdjacentHTML("beforeend",
         "<div class=cell_output><p class=text_html style='background: red !important'>x</p>")""",
+    formulas_partly_out_of_sight: """(article) => {
+        article.querySelector("div.math").style.width = "2rem";
+    }""",
     code_wider_than_its_column: """(article) => {
         article.querySelector("div.highlight pre").append("x".repeat(200));
     }""",
