@@ -48,6 +48,8 @@ def check_vjp(function, *args, complex_step=True, seed=0):
     ------
     normlib.gradcheck.WrongGradient
         With both numbers, for each argument on its own, so that the wrong one is named.
+    TypeError
+        If no argument is a float64 array.
 
     Examples
     --------
@@ -62,6 +64,10 @@ def check_vjp(function, *args, complex_step=True, seed=0):
     rng = np.random.default_rng([STREAM, seed])
     names = list(inspect.signature(function).parameters)
     which = _differentiable(names, args)
+    if not which:
+        raise TypeError(
+            "check_vjp needs a float64 array among the arguments, got none: try x.astype(float)."
+        )
     y, vjp = function(*_copies(args))
     u = rng.normal(size=y.shape)
     gradients = [g for g in vjp(u.copy()) if g is not None]

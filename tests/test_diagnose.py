@@ -197,6 +197,28 @@ def test_a_gpt_with_a_batch_norm_leaks_in_training_and_has_two_modes():
     assert "blocks.1.norm_1.running_mean" in found.buffers
 
 
+class Holder:
+    """A layer whose norm lies in a list of its own."""
+
+    def __init__(self):
+        self.norms = [nl.BatchNorm(6)]
+
+    def train(self):
+        self.norms[0].train()
+
+    def eval(self):
+        self.norms[0].eval()
+
+    def __call__(self, x):
+        return self.norms[0](x.reshape(-1, 6)).reshape(x.shape)
+
+
+def test_buffers_of_layers_inside_a_layer_are_seen():
+    found = nl.diagnose(Holder(), X)
+    assert "norms.0.running_mean" in found.buffers
+    assert found.buffer_share == pytest.approx(0.1)
+
+
 def test_a_table_of_samples_needs_no_positions():
     found = nl.diagnose(nl.BatchNorm(6), X[:, 0], position=None)
     assert found.future_leak is None
@@ -226,6 +248,10 @@ def test_the_report_says_it_in_words_and_html():
         ((nl.LayerNorm(6), X, None), ValueError, "batch must be"),
         ((lambda x: x.sum((0, 1)), X), ValueError, "batch and position"),
         ((lambda x: x, np.ones((3, 4), int)), ValueError, "two different tokens"),
+        ((lambda x: x, np.full_like(X, np.nan)), ValueError, "finite numbers"),
+        ((lambda x: x, X + 1j), TypeError, "real numbers, got dtype complex128"),
+        ((lambda x: {"y": x}, X), TypeError, "must return an array of real numbers, got dict"),
+        ((lambda x: None, X), TypeError, "got NoneType"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, error, words):

@@ -56,6 +56,11 @@ def test_the_complex_step_sees_what_a_central_difference_cannot():
         nl.check_vjp(change, X, (6,), WEIGHT, BIAS)
 
 
+def test_an_array_of_float64_is_asked_for():
+    with pytest.raises(TypeError, match=r"float64.*x\.astype\(float\)"):
+        nl.check_vjp(nl.layer_norm_vjp, X.astype(np.float32), (6,))
+
+
 def test_the_arguments_stay_as_they_were():
     before = X.copy()
 
