@@ -48,18 +48,19 @@ class _Layer:
         """Use the running statistics where there are any. Returns the layer."""
         return self.train(False)
 
+    def __repr__(self):
+        shown = (f"{k}={v}" for k, v in vars(self).items() if isinstance(v, (int, float, tuple)))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def __getstate__(self):
-        # The last call's vjp is a closure, which no pickle can hold.
-        return vars(self) | {"_vjp": None}
+        return vars(self) | {"_vjp": None}  # a closure, which no pickle can hold
 
     def state_dict(self):
         """Copies of all parameters and buffers by name, as the torch module's state_dict."""
         return {name: np.array(getattr(self, name)) for name in self._state()}
 
     def load_state_dict(self, state):
-        """Take over a state: of this layer, or of the torch module of the same name.
-
-        As in PyTorch, the layer keeps its own dtype.
+        """Take over a state, of this layer or of the torch module of its name, in its own dtype.
 
         Raises
         ------

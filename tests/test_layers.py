@@ -161,6 +161,15 @@ def test_backward_before_forward_is_refused():
         nl.LayerNorm(3).backward(np.ones((2, 3)))
 
 
+def test_a_layer_shows_its_options():
+    assert repr(nl.LayerNorm(6).eval()) == (
+        "LayerNorm(training=False, normalized_shape=(6,), eps=1e-05)"
+    )
+    layer = nl.BatchNorm(3)
+    layer(np.ones((2, 3)))
+    assert repr(layer) == "BatchNorm(training=True, num_features=3, eps=1e-05, momentum=0.1)"
+
+
 def test_groups_must_divide_the_channels():
     with pytest.raises(ValueError, match="got 4 groups for 6 channels: try num_groups=3"):
         nl.GroupNorm(4, 6)
