@@ -136,6 +136,31 @@ def test_a_random_weight_and_bias_hide_the_divisor_and_nothing_else():
     assert not found.forgets_scale  # an eps of 0.1 is not small
 
 
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+@pytest.mark.parametrize("eps", [1e-5, 0.1])
+@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize("center", [True, False])
+def test_eps_and_divisor_are_found_whatever_the_size_of_x(spread, mean, eps, place, center):
+    def norm(x):
+        centered = x - center * x.mean(-1, keepdims=True)
+        var = (centered**2).mean(-1, keepdims=True) * 6 / 5  # divided by n − 1
+        root = np.sqrt(var + eps) if place == "inside" else np.sqrt(var) + eps
+        return centered / root
+
+    x = np.random.default_rng(0).normal(mean, spread, (3, 4, 6))
+    found = nl.diagnose(norm, x)
+    assert (found.divides_by, found.eps_place) == ("n − 1", place)
+    assert found.eps == pytest.approx(eps, rel=1e-2)
+    assert found.forgets_shift == center
+
+
+def test_what_has_no_variance_has_no_divisor_and_no_eps():
+    found = nl.diagnose(np.tanh, X)
+    assert (found.divides_by, found.eps) == (None, None)
+    assert nl.diagnose(lambda x: x * np.nan, X).zeros == "nan"
+
+
 def test_the_layer_is_as_before():
     norm = nn.Sequential(nn.BatchNorm1d(6), nn.Dropout(0.5)).eval()
     before = copy.deepcopy(norm.state_dict())

@@ -112,8 +112,7 @@ class _View:
         base = self.y if base is None else base
         change = np.abs(self(x, training) - base)
         change[np.isnan(change)] = 0.0
-        spread = np.std(base[np.isfinite(base)])
-        change = change / (spread if spread > 0 else 1.0)
+        change = change / _spread(base)
         return np.where(change > BLIND, change, 0.0)
 
     def changed(self, *where):
@@ -134,8 +133,7 @@ def _influences(view):
     other = view.changed(-1)
     _, after, buffers = view.subject.observed(view.restored(view.x), True)
     _, after_eval, buffers_eval = view.subject.observed(view.restored(view.x), False)
-    spread = np.std(view.y[np.isfinite(view.y)]) or 1.0
-    gap = np.abs(view.y - evaluated).max() / spread
+    gap = np.abs(view.y - evaluated).max() / _spread(view.y)
     found = {
         "other_samples": float(view.moved(other)[0].max()),
         "other_samples_eval": float(view.moved(other, False, evaluated)[0].max()),
@@ -152,6 +150,12 @@ def _influences(view):
         found["future_leak"] = float(view.moved(view.changed(0, -1))[0, :-1].max())
         found["past"] = float(view.moved(view.changed(0, 0))[0, 1:].max())
     return found
+
+
+def _spread(y):
+    """The standard deviation of the numbers that are finite, or 1 where they have none."""
+    finite = y[np.isfinite(y)]
+    return (np.std(finite) if finite.size else 0.0) or 1.0
 
 
 def _axes(x, batch, position, feature):
