@@ -109,7 +109,7 @@ def batch_norm_vjp(
     ----------
     x, running_mean, running_var, weight, bias, training, momentum, eps
         As in `batch_norm`; the buffers are updated once, here. The function returned keeps x and
-        reads it again: do not change x between the two calls.
+        weight and reads them again: do not change them between the two calls.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def instance_norm_vjp(
     ----------
     x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
         As in `instance_norm`; the buffers are updated once, here. The function returned keeps x
-        and reads it again: do not change x between the two calls.
+        and weight and reads them again: do not change them between the two calls.
 
     Returns
     -------
@@ -314,8 +314,8 @@ def group_norm_vjp(x, num_groups, weight=None, bias=None, eps=1e-5):
     Parameters
     ----------
     x, num_groups, weight, bias, eps
-        As in `group_norm`. The function returned keeps x and reads it again: do not change x
-        between the two calls.
+        As in `group_norm`. The function returned keeps x and weight and reads them again: do not
+        change them between the two calls.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def instance_norm(x, running_mean, running_var, weight, bias, use_input_stats, m
 
 def group_norm(x, num_groups, weight, bias, eps):
     require_channels(x, 2)
-    require_groups(num_groups, x)
+    require_groups(num_groups, x.shape[1])
     require_parameter("weight", weight, x.shape[1:2], x)
     require_parameter("bias", bias, x.shape[1:2], x)
     require_eps(eps)
@@ -133,8 +133,8 @@ def _by_samples(x, layout, free, weight, bias, eps, known=None):
             # dx = scale · (dy − mean(dy) − x̂ · mean(dy · x̂))
             means = steps((np.multiply, rstd * dweight / count), (np.add, dbias / count))
             _write(layout(dx), view, center + means, g, scale)
-        gradients = (dweight, weight), (dbias, bias)
-        return dx, *(None if p is None else d.astype(p.dtype) for d, p in gradients)
+            gradients = (dweight, weight), (dbias, bias)
+            return dx, *(None if p is None else d.astype(p.dtype) for d, p in gradients)
 
     return y, vjp, observed
 
@@ -192,6 +192,7 @@ def _do(steps, z):
     return z
 
 
+@np.errstate(all="ignore")  # as in PyTorch, a buffer may overflow in silence
 def _update(running_mean, running_var, observed, count, momentum):
     """Move the buffers toward the mean over the samples of what was observed in `count` values."""
     if running_mean is None or observed.var.size == 0 or count == 0:

@@ -1,6 +1,7 @@
 """What every norm asks of its arguments, and one sentence for each that is not met."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -10,6 +11,9 @@ def require_array(name, value):
     if not isinstance(value, np.ndarray):
         hint = f"{name}.numpy()" if hasattr(value, "numpy") else f"np.asarray({name}, float)"
         raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}: try {hint}.")
+    if isinstance(value, (np.ma.MaskedArray, np.matrix)):  # a mask would be ignored in silence
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a plain array, got a {kind}: try np.asarray({name}).")
     if not np.issubdtype(value.dtype, np.inexact):
         raise TypeError(
             f"{name} must hold floating-point numbers, got dtype {value.dtype}: "
@@ -51,15 +55,22 @@ def require_gradient(dy, x):
         raise TypeError(f"dy is complex but x is {x.dtype}: make x complex too.")
 
 
-def trailing_shape(x, normalized_shape):
-    """Return `normalized_shape` as a tuple, after checking that x ends in it."""
+def as_shape(normalized_shape):
+    """`normalized_shape` as a tuple of integers."""
     try:
-        shape = tuple(int(n) for n in np.atleast_1d(normalized_shape))
+        return tuple(operator.index(n) for n in np.atleast_1d(normalized_shape))
     except (TypeError, ValueError):
         raise TypeError(
             f"normalized_shape must be a tuple of integers, got {normalized_shape!r}: "
-            f"try {x.shape[-1:]}."
+            "try (C,) for C features."
         ) from None
+
+
+def trailing_shape(x, normalized_shape):
+    """Return `normalized_shape` as a tuple, after checking that x ends in it."""
+    shape = as_shape(normalized_shape)
+    if not x.ndim:
+        raise ValueError("x must have at least one axis to normalize, got a single number.")
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(
             f"normalized_shape must equal the last axes of x, got {shape} for x of shape "
@@ -100,20 +111,14 @@ def require_several(count, what, x):
         )
 
 
-def divides(num_groups, channels):
-    """Whether the channels can be cut into so many groups of the same size."""
-    return num_groups >= 1 and channels % num_groups == 0
-
-
-def require_groups(num_groups, x):
+def require_groups(num_groups, channels):
     """A positive number of groups that divides the number of channels."""
-    if not isinstance(num_groups, (int, np.integer)):
+    if not isinstance(num_groups, (int, np.integer)) or isinstance(num_groups, bool):
         raise TypeError(
             f"num_groups must be an integer, got {type(num_groups).__name__}: try num_groups=1."
         )
-    channels = x.shape[1]
-    if not divides(num_groups, channels):
-        divisors = [g for g in range(1, channels + 1) if divides(g, channels)]
+    if num_groups < 1 or channels % num_groups:
+        divisors = [g for g in range(1, channels + 1) if channels % g == 0]
         nearest = min(divisors, key=lambda g: abs(g - num_groups), default=1)
         raise ValueError(
             f"num_groups must divide the number of channels, got {num_groups} groups for "

@@ -32,8 +32,11 @@ class Statistics(NamedTuple):
 
 
 def compute_dtype(dtype):
-    """Half precision is computed in float32, as PyTorch does; anything else in its own dtype."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+    """Half precision is computed in float32, as PyTorch does; anything else in its own dtype.
+
+    In the byte order of this machine, in which arithmetic is done.
+    """
+    return np.promote_types(dtype, np.float32)
 
 
 def apply(x, layout, free, weight, bias, eps, center=True, known=None):
@@ -53,7 +56,8 @@ def apply(x, layout, free, weight, bias, eps, center=True, known=None):
         fixed = known is not None
         args = layout(dy), view, layout(dx), free, weight, bias, eps, statistics, fixed
         gradients = zip(backward(*args), dtypes, strict=True)
-        return dx, *(None if g is None else g.astype(dtype) for g, dtype in gradients)
+        with np.errstate(all="ignore"):  # float16 may overflow
+            return dx, *(None if g is None else g.astype(dtype) for g, dtype in gradients)
 
     return y, vjp, statistics
 

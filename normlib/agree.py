@@ -104,8 +104,8 @@ def agrees(name, mine):
     for label, x, *arguments, eps, allowed in _probes(norm):
         dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
         given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
-        found = _results(mine(*given, eps), dy)
-        expected = _results(CALLS[norm](getattr(functional, name), x, arguments, eps), dy)
+        found = _results(name, mine(*given, eps), dy)
+        expected = _results(name, CALLS[norm](getattr(functional, name), x, arguments, eps), dy)
         against_torch = None
         if has_torch:
             against_torch = _difference(found, _torch_results(name, x, arguments, eps, dy))
@@ -132,12 +132,14 @@ def _probes(norm):
         yield label, x, *groups, *parameters, eps, allowed
 
 
-def _results(value, dy):
+def _results(name, value, dy):
     """The output alone, or the output and all gradients of a vjp."""
-    if isinstance(value, tuple | list):
-        y, vjp = value
-        return [y, *vjp(dy.copy())]
-    return [value]
+    if not name.endswith("_vjp"):
+        return [value]
+    if not (isinstance(value, tuple | list) and len(value) == 2 and callable(value[1])):
+        raise Disagreement(f"{name} must return the pair (y, vjp), got {type(value).__name__}.")
+    y, vjp = value
+    return [y, *vjp(dy.copy())]
 
 
 def _torch_results(name, x, arguments, eps, dy):

@@ -195,8 +195,8 @@ def layer_norm_vjp(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     Parameters
     ----------
     x, normalized_shape, weight, bias, eps
-        As in `layer_norm`. The function returned keeps x and reads it again: do not change x
-        between the two calls.
+        As in `layer_norm`. The function returned keeps x and weight and reads them again: do not
+        change them between the two calls.
 
     Returns
     -------
@@ -286,8 +286,8 @@ def rms_norm_vjp(x, normalized_shape, weight=None, eps=None):
     Parameters
     ----------
     x, normalized_shape, weight, eps
-        As in `rms_norm`. The function returned keeps x and reads it again: do not change x
-        between the two calls.
+        As in `rms_norm`. The function returned keeps x and weight and reads them again: do not
+        change them between the two calls.
 
     Returns
     -------

@@ -7,7 +7,7 @@ state of the ``torch.nn`` module of the same name, so the two exchange their sta
 import numpy as np
 
 from normlib import functional
-from normlib._inputs import divides
+from normlib._inputs import as_shape, require_groups
 
 
 class _Layer:
@@ -48,12 +48,19 @@ class _Layer:
         """Use the running statistics where there are any. Returns the layer."""
         return self.train(False)
 
+    def __repr__(self):
+        shown = (f"{k}={v}" for k, v in vars(self).items() if isinstance(v, (int, float, tuple)))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __getstate__(self):
+        return vars(self) | {"_vjp": None}  # a closure, which no pickle can hold
+
     def state_dict(self):
         """Copies of all parameters and buffers by name, as the torch module's state_dict."""
         return {name: np.array(getattr(self, name)) for name in self._state()}
 
     def load_state_dict(self, state):
-        """Take over a state: of this layer, or of the torch module of the same name.
+        """Take over a state, of this layer or of the torch module of its name, in its own dtype.
 
         Raises
         ------
@@ -73,8 +80,9 @@ class _Layer:
                     f"{name} must have shape {np.shape(getattr(self, name))}, got {array.shape}: "
                     "was the other layer made for as many features?"
                 )
+        arrays = {name: a.astype(getattr(self, name).dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
-            setattr(self, name, array.copy())
+            setattr(self, name, array)
 
     def _parameters(self):
         return [name for name in ("weight", "bias") if getattr(self, name, None) is not None]
@@ -119,7 +127,7 @@ class LayerNorm(_Layer):
         self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, dtype=np.float64
     ):
         super().__init__()
-        self.normalized_shape, self.eps = _shape(normalized_shape), eps
+        self.normalized_shape, self.eps = as_shape(normalized_shape), eps
         self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
         self.bias = np.zeros(self.normalized_shape, dtype) if elementwise_affine and bias else None
 
@@ -154,7 +162,7 @@ class RMSNorm(_Layer):
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, dtype=np.float64):
         super().__init__()
-        self.normalized_shape, self.eps = _shape(normalized_shape), eps
+        self.normalized_shape, self.eps = as_shape(normalized_shape), eps
         self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
 
     def _forward(self, x):
@@ -191,11 +199,7 @@ class GroupNorm(_Layer):
 
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, dtype=np.float64):
         super().__init__()
-        if not divides(num_groups, num_channels):
-            raise ValueError(
-                f"num_groups must divide num_channels, got {num_groups} and {num_channels}: "
-                "each group has equally many channels."
-            )
+        require_groups(num_groups, num_channels)
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.weight = np.ones(num_channels, dtype) if affine else None
         self.bias = np.zeros(num_channels, dtype) if affine else None
@@ -285,7 +289,7 @@ class BatchNorm(_RunningNorm):
     def _forward(self, x):
         result = super()._forward(x)
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked = self.num_batches_tracked + 1
+            self.num_batches_tracked += 1
         return result
 
     def _new_share(self):
@@ -340,10 +344,6 @@ class InstanceNorm(_RunningNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
 
 
-def _shape(normalized_shape):
-    return tuple(int(n) for n in np.atleast_1d(normalized_shape))
-
-
 def _as_array(value):
-    """An array, also from a torch tensor."""
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    """An array, also from a torch tensor, of bfloat16 too."""
+    return np.asarray(value.detach().cpu().double().numpy() if hasattr(value, "detach") else value)

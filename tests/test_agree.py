@@ -85,6 +85,13 @@ def test_a_vjp_that_overwrites_dy_is_judged_by_its_results():
     assert nl.agrees("layer_norm_vjp", overwriting).ok
 
 
+def test_lists_are_arrays_and_a_vjp_is_a_pair():
+    right = in_chapter_form("layer_norm")
+    assert nl.agrees("layer_norm", lambda *args: right(*args).tolist()).ok
+    with pytest.raises(Disagreement, match=r"must return the pair \(y, vjp\), got ndarray"):
+        nl.agrees("layer_norm_vjp", right)
+
+
 def test_it_works_without_torch(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -143,6 +143,7 @@ RUNGS = {
     "huge": (shaped(lambda y: np.broadcast_to(y.flat[0], (10**6, 10**6))), ["has shape (1000"]),
     # what no slip explains
     "factor": (shaped(lambda y: 3 * y), ["3 times"]),
+    "factor near 1": (shaped(lambda y: 1.0003 * y), ["1.0003 times"]),
     "offset": (shaped(lambda y: y - 2), ["off by -2"]),
     "nan": (shaped(lambda y: np.where(y > 0, y, np.nan)), ["% of its numbers are nan"]),
     "entry": (shaped(lambda y: np.where(y > y.max() - 1e-9, 99, y)), ["99% of", "99, expected"]),
@@ -288,6 +289,26 @@ def test_a_forward_with_a_stub_of_a_vjp_is_not_a_failure(vjp):
     report = nl.check(lambda *args: (with_the_library(*args), vjp), "layer_norm_vjp")
     assert not report.attempted
     assert "vjp" in report.lines[0]
+
+
+class Stop(BaseException):
+    """Not an Exception, as little as SystemExit."""
+
+
+@pytest.mark.parametrize("error", [Stop, GeneratorExit, SystemExit])
+def test_whatever_is_raised_is_reported(error):
+    def layer_norm(x, weight, bias, eps):
+        raise error
+
+    assert f"It stopped with {error.__name__}." in nl.check(layer_norm).lines
+
+
+def test_an_interrupt_goes_through():
+    def layer_norm(x, weight, bias, eps):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nl.check(layer_norm)
 
 
 def test_what_a_library_does_not_implement_is_a_crash():

@@ -12,6 +12,7 @@ from normlib.gpt.model import Placement
 from normlib.gpt.probes import PROBES
 from normlib.gpt.progress import Line, _time
 from normlib.results import Runs
+from normlib.results.runs import PUBLISHED
 
 SMALL = ["--n-layer=1", "--n-head=1", "--n-embd=8", "--block-size=4", "--steps=2"]
 
@@ -152,6 +153,9 @@ def test_a_table_of_no_file_or_no_field_is_one_line_of_error(tmp_path, capsys):
         assert word in error
         assert file.name in error
         assert len(error.splitlines()) == 1
+    published = str(PUBLISHED / "warmup.json")
+    assert cli.main(["table", published, "--rows", "rate"]) == 1
+    assert capsys.readouterr().err.startswith("error: no field 'rate': try one of vocab_size")
     Runs([]).save(path)
     assert cli.main(["table", str(path)]) == 0
     assert "val_loss" in capsys.readouterr().out

@@ -139,6 +139,31 @@ def test_a_random_weight_and_bias_hide_the_divisor_and_nothing_else():
     assert not found.forgets_scale  # an eps of 0.1 is not small
 
 
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+@pytest.mark.parametrize("eps", [1e-5, 0.1])
+@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize("center", [True, False])
+def test_eps_and_divisor_are_found_whatever_the_size_of_x(spread, mean, eps, place, center):
+    def norm(x):
+        centered = x - center * x.mean(-1, keepdims=True)
+        var = (centered**2).mean(-1, keepdims=True) * 6 / 5  # divided by n − 1
+        root = np.sqrt(var + eps) if place == "inside" else np.sqrt(var) + eps
+        return centered / root
+
+    x = np.random.default_rng(0).normal(mean, spread, (3, 4, 6))
+    found = nl.diagnose(norm, x)
+    assert (found.divides_by, found.eps_place) == ("n − 1", place)
+    assert found.eps == pytest.approx(eps, rel=1e-2)
+    assert found.forgets_shift == center
+
+
+def test_what_has_no_variance_has_no_divisor_and_no_eps():
+    found = nl.diagnose(np.tanh, X)
+    assert (found.divides_by, found.eps) == (None, None)
+    assert nl.diagnose(lambda x: x * np.nan, X).zeros == "nan"
+
+
 def test_the_layer_is_as_before():
     norm = nn.Sequential(nn.BatchNorm1d(6), nn.Dropout(0.5)).eval()
     before = copy.deepcopy(norm.state_dict())
@@ -200,6 +225,28 @@ def test_a_gpt_with_a_batch_norm_leaks_in_training_and_has_two_modes():
     assert "blocks.1.norm_1.running_mean" in found.buffers
 
 
+class Holder:
+    """A layer whose norm lies in a list of its own."""
+
+    def __init__(self):
+        self.norms = [nl.BatchNorm(6)]
+
+    def train(self):
+        self.norms[0].train()
+
+    def eval(self):
+        self.norms[0].eval()
+
+    def __call__(self, x):
+        return self.norms[0](x.reshape(-1, 6)).reshape(x.shape)
+
+
+def test_buffers_of_layers_inside_a_layer_are_seen():
+    found = nl.diagnose(Holder(), X)
+    assert "norms.0.running_mean" in found.buffers
+    assert found.buffer_share == pytest.approx(0.1)
+
+
 def test_a_table_of_samples_needs_no_positions():
     found = nl.diagnose(nl.BatchNorm(6), X[:, 0], position=None)
     assert found.future_leak is None
@@ -229,6 +276,10 @@ def test_the_report_says_it_in_words_and_html():
         ((nl.LayerNorm(6), X, None), ValueError, "batch must be"),
         ((lambda x: x.sum((0, 1)), X), ValueError, "batch and position"),
         ((lambda x: x, np.ones((3, 4), int)), ValueError, "two different tokens"),
+        ((lambda x: x, np.full_like(X, np.nan)), ValueError, "finite numbers"),
+        ((lambda x: x, X + 1j), TypeError, "real numbers, got dtype complex128"),
+        ((lambda x: {"y": x}, X), TypeError, "must return an array of real numbers, got dict"),
+        ((lambda x: None, X), TypeError, "got NoneType"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, error, words):

@@ -119,6 +119,41 @@ def test_half_precision_is_computed_in_float32():
         np.testing.assert_array_equal(found, expected)
 
 
+NORMS = [
+    (lambda x, w: nl.layer_norm_vjp(x, (6,), w, w)),
+    (lambda x, w: nl.rms_norm_vjp(x, (6,), w)),
+    (lambda x, w: nl.batch_norm_vjp(x, w.copy(), w.copy(), w, w, training=True)),
+    (lambda x, w: nl.batch_norm_vjp(x, w.copy(), abs(w), w, w)),
+    (lambda x, w: nl.instance_norm_vjp(x.reshape(2, 6, 2), weight=w, bias=w)),
+    (lambda x, w: nl.group_norm_vjp(x, 2, w, w)),
+    (lambda x, w: nl.normalize_vjp(x, 0)),
+]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_order_of_bytes_does_not_matter(norm, dtype):
+    rng = np.random.default_rng(16)
+    x, weight = rng.normal(300, 3, (4, 6)).astype(dtype), rng.normal(1, 1, 6).astype(dtype)
+    y, vjp = norm(x, weight)
+    other = x.dtype.newbyteorder()
+    other_y, other_vjp = norm(x.astype(other), weight.astype(other))
+    assert other_y.dtype == other
+    np.testing.assert_array_equal(other_y, y)
+    for found, expected in zip(other_vjp(other_y), vjp(y), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_float16_overflows_in_silence_as_in_torch():
+    x = np.random.default_rng(17).normal(0, 1, (5000, 6)).astype(np.float16)
+    large, ones = np.full_like(x, 50), np.ones(6, np.float16)
+    for norm in NORMS[0], NORMS[2], NORMS[3]:
+        assert np.isinf(norm(x, ones)[1](large)[2]).all()
+    mean, var = np.zeros((2, 6), np.float16)
+    nl.batch_norm(x * np.float16(1000), mean, var, training=True)
+    assert np.isinf(var).all()
+
+
 def test_rms_norm_without_eps_uses_the_machine_epsilon_of_the_compute_dtype():
     for dtype, compute in ((np.float64,) * 2, (np.float32,) * 2, (np.float16, np.float32)):
         x = np.full((1, 4), 1e-4, dtype)
@@ -175,6 +210,11 @@ REFUSED = [
     (lambda: nl.layer_norm(X, (2,)), ValueError, r"\(2,\).*\(2, 3\).*use \(3,\)"),
     (lambda: nl.layer_norm(X, ()), ValueError, "last axes"),
     (lambda: nl.layer_norm(X, "three"), TypeError, "tuple of integers"),
+    (lambda: nl.layer_norm(X, 3.7), TypeError, r"tuple of integers, got 3.7: try \(C,\)"),
+    (lambda: nl.layer_norm(X[0, 0], ()), TypeError, "x must be a NumPy array"),
+    (lambda: nl.layer_norm(np.array(1.0), ()), ValueError, "at least one axis"),
+    (lambda: nl.normalize(np.ma.array(X, mask=X > 0)), TypeError, "got a MaskedArray: try np.asa"),
+    (lambda: nl.rms_norm(X, (3,), X.view(np.matrix)), TypeError, "weight must be a plain array"),
     (lambda: nl.layer_norm(X, (3,), np.ones(2)), ValueError, r"weight must have shape \(3,\)"),
     (lambda: nl.layer_norm(X, (3,), None, np.ones((1, 3))), ValueError, "bias must have shape"),
     (lambda: nl.layer_norm(X, (3,), [1, 2, 3]), TypeError, "weight must be a NumPy array"),

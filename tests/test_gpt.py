@@ -271,3 +271,6 @@ def test_what_cannot_be_sampled_or_read_is_refused():
             model.generate(tokens(1, 3), 1, temperature=temperature)
     with pytest.raises(ValueError, match="at most block_size = 6 tokens in a row, got 7"):
         model(tokens(1, 7))
+    for call in (model, lambda idx: model.generate(idx, 1)):
+        with pytest.raises(ValueError, match=r"idx must be \(B, T\), got \(3,\): .*idx\[None\]"):
+            call(tokens(1, 3)[0])

@@ -22,6 +22,13 @@ def test_the_librarys_gradients_pass(seed):
         assert nl.check_vjp(*arguments, seed=seed) < 1e-6
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_gradient_far_smaller_than_the_output_passes(seed):
+    """Two numbers become −1 and 1, whatever they are: only ε lets them move."""
+    x = np.random.default_rng(seed).normal(size=(2, 3))
+    nl.check_vjp(nl.batch_norm_vjp, x, None, None, None, None, True, seed=seed)
+
+
 def planted(change):
     """layer_norm_vjp with its three gradients changed."""
 
@@ -54,6 +61,11 @@ def test_the_complex_step_sees_what_a_central_difference_cannot():
     nl.check_vjp(change, X, (6,), WEIGHT, BIAS, complex_step=False)
     with pytest.raises(WrongGradient, match="complex step"):
         nl.check_vjp(change, X, (6,), WEIGHT, BIAS)
+
+
+def test_an_array_of_float64_is_asked_for():
+    with pytest.raises(TypeError, match=r"float64.*x\.astype\(float\)"):
+        nl.check_vjp(nl.layer_norm_vjp, X.astype(np.float32), (6,))
 
 
 def test_the_arguments_stay_as_they_were():

@@ -1,5 +1,8 @@
 """The layers against the torch modules of the same name: outputs, gradients, buffers, state."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -158,9 +161,52 @@ def test_backward_before_forward_is_refused():
         nl.LayerNorm(3).backward(np.ones((2, 3)))
 
 
+def test_a_layer_shows_its_options():
+    assert repr(nl.LayerNorm(6).eval()) == (
+        "LayerNorm(training=False, normalized_shape=(6,), eps=1e-05)"
+    )
+    layer = nl.BatchNorm(3)
+    layer(np.ones((2, 3)))
+    assert repr(layer) == "BatchNorm(training=True, num_features=3, eps=1e-05, momentum=0.1)"
+
+
 def test_groups_must_divide_the_channels():
-    with pytest.raises(ValueError, match="num_groups must divide num_channels, got 4 and 6"):
+    with pytest.raises(ValueError, match="got 4 groups for 6 channels: try num_groups=3"):
         nl.GroupNorm(4, 6)
+    with pytest.raises(TypeError, match="num_groups must be an integer, got str"):
+        nl.GroupNorm("3", 6)
+
+
+@pytest.mark.parametrize("layer", [nl.LayerNorm, nl.RMSNorm])
+def test_a_shape_is_made_of_integers(layer):
+    for shape in (6.5, "6", None):
+        with pytest.raises(TypeError, match=f"tuple of integers, got {shape!r}"):
+            layer(shape)
+
+
+def test_a_layer_that_was_called_can_be_pickled_and_copied():
+    x = np.random.default_rng(0).normal(size=(4, 3, 2))
+    for layer in (nl.LayerNorm(2), nl.RMSNorm(2), nl.BatchNorm(3), nl.InstanceNorm(3)):
+        layer(x)
+        for other in pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer):
+            np.testing.assert_array_equal(other.eval()(x), layer.eval()(x))
+            other.train()
+            layer.train()
+
+
+def test_a_layer_keeps_its_dtype_whatever_the_state_has():
+    module = torch.nn.BatchNorm1d(3).bfloat16()
+    module.weight.data += 0.5
+    layer = nl.BatchNorm(3)
+    for state in module.state_dict(), layer.state_dict() | {"weight": [1, 2, 3]}:
+        layer.load_state_dict(state)
+        assert layer.weight.dtype == layer.running_var.dtype == np.float64
+        np.testing.assert_array_equal(layer.weight, [float(w) for w in state["weight"]])
+        assert layer.num_batches_tracked.dtype == np.int64
+    before = layer.state_dict()
+    with pytest.raises(ValueError, match="could not convert"):
+        layer.load_state_dict(module.state_dict() | {"bias": ["a"] * 3})
+    np.testing.assert_array_equal(layer.weight, before["weight"])
 
 
 def test_float32_layers_stay_in_float32():

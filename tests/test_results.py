@@ -110,6 +110,12 @@ def test_a_table_names_what_else_varies():
     assert SOME.table("placement", "lr", value="seed").cells[0][0].mean == 1  # not the lost 3
 
 
+def test_a_table_is_of_numbers():
+    for value in ("loss", "placement"):
+        with pytest.raises(TypeError, match=f"'{value}' holds .*: try 'val_loss'"):
+            SOME.table("placement", "lr", value)
+
+
 class Tags(HTMLParser):
     """Fails on a tag that is not closed in order."""
 

@@ -149,7 +149,8 @@ def test_a_run_that_raises_costs_only_itself(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sweeps, "train", failing)
         with pytest.raises(
-            SweepError, match=r"1 of 4 runs .*cats/\*\.error\.txt.* other 3 are saved"
+            SweepError,
+            match=r"1 of 4 runs .*cats/\*\.error\.txt.*ZeroDivisionError.* other 3 are saved",
         ):
             swept(tmp_path)
     assert len(keys(tmp_path)) == 3
@@ -161,6 +162,12 @@ def test_a_run_that_raises_costs_only_itself(tmp_path, monkeypatch):
         assert words in text
     assert len(swept(tmp_path)) == 4
     assert not error.exists()
+
+
+def test_a_name_may_have_a_folder(tmp_path):
+    with ThreadPoolExecutor(1) as executor:
+        sweep("pets/cats", PAIRS[:1], TEXT, executor=executor, folder=tmp_path)
+    assert len(Runs.load(tmp_path / "pets" / "cats.json")) == 1
 
 
 def test_a_damaged_run_is_named_and_nothing_written_over(tmp_path):

@@ -98,6 +98,8 @@ def test_a_part_must_hold_one_block_and_the_character_after_it():
         text.split("val", 4)
     with pytest.raises(ValueError, match="the train part .* has 36 characters"):
         text.split("train", 36)
+    with pytest.raises(ValueError, match=r"has 0 characters, .*: take a longer text\.$"):
+        Text("a").split("train", 1)
 
 
 def test_targets_are_one_character_later():

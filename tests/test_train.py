@@ -149,6 +149,16 @@ def test_a_run_stopped_and_resumed_is_the_same(stop, model, training, tmp_path):
     assert second.seconds > first.seconds > 0
 
 
+def test_a_run_stays_as_it_was_when_the_training_goes_on():
+    trainer = Trainer(tiny(), quick(), TEXT, PROBES)
+    next(iter(trainer))
+    run = trainer.run()
+    before = copy.deepcopy(measured(run))
+    list(trainer)
+    trainer.run()
+    assert measured(run) == before
+
+
 def test_a_checkpoint_of_anything_else_is_refused():
     trainer = Trainer(tiny(), quick(), TEXT)
     state = copy.deepcopy(trainer.state_dict())

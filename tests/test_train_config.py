@@ -38,10 +38,10 @@ def test_the_rate_rises_linearly_and_falls_along_a_cosine():
         *((f, (-1,), "at least 0") for f in ("steps", "warmup", "seed", "lr", "weight_decay")),
         *((f, (0, -3), "at least 1") for f in ("batch_size", "log_every", "eval_windows")),
         ("lr", (math.nan, math.inf), "a number, at least 0"),
-        ("clip", (0, -1.0, math.nan, math.inf), "positive, .*None for no clipping"),
+        ("clip", (0, -1.0, math.nan, math.inf, "1", True), "positive, .*None for no clipping"),
         (
             "betas",
-            ((0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, math.nan)),
+            ((0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, math.nan), 0.9, ("a", "b")),
             "two numbers from 0 to below 1",
         ),
         ("decay", ("linear",), "one of none, cosine"),

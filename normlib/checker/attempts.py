@@ -41,7 +41,9 @@ def run(exercise, function, probe):
         warnings.simplefilter("ignore")
         try:
             parts = exercise.call(exercise, function, given)
-        except (Exception, SystemExit) as caught:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as caught:
             error = caught
     changed = tuple(
         name

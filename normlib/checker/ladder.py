@@ -107,9 +107,9 @@ def examine(exercise, attempt):
 
 
 def _unknown(name, exercises):
-    near = difflib.get_close_matches(str(name), exercises, 1, cutoff=0.4)
-    hint = f'; if yours is {near[0]}, write nl.check(f, name="{near[0]}")' if near else ""
-    return f"there is no exercise {name!r}: choose one of {', '.join(exercises)}{hint}."
+    near = (difflib.get_close_matches(str(name), exercises, 1, cutoff=0.4) or [*exercises])[0]
+    hint = f'if yours is {near}, write nl.check(f, name="{near}")'
+    return f"there is no exercise {name!r}: choose one of {', '.join(exercises)}; {hint}."
 
 
 def _wrong(exercise, lines):

@@ -35,7 +35,7 @@ def relation(found, expected, tolerance):
     difference = found - expected
     factor = (found * expected).sum() / max((expected * expected).sum(), 1e-12)
     if close(found, factor * expected, tolerance):
-        return [f"Every number is {factor:.4g} times what it should be: look for a factor."]
+        return [f"Every number is {factor:.6g} times what it should be: look for a factor."]
     if close(found, expected + difference.mean(), tolerance):
         return [f"Every number is off by {difference.mean():+.4g}: look for a constant added."]
     size = max(1.0, np.abs(expected).max())
@@ -43,5 +43,5 @@ def relation(found, expected, tolerance):
     worst = tuple(int(i) for i in np.unravel_index(np.abs(difference).argmax(), found.shape))
     return [
         f"{share:.0%} of its numbers are right. The worst is at {list(worst)}: "
-        f"{found[worst]:.5g}, expected {expected[worst]:.5g}."
+        f"{found[worst]:.7g}, expected {expected[worst]:.7g}."
     ]

@@ -2,12 +2,13 @@
 
 import copy
 import sys
+from types import ModuleType
 
 import numpy as np
 
 
 class Subject:
-    """A layer under examination: every call is made on a fresh copy of it.
+    """A layer under examination: every call is made on a fresh copy of it, if it is an object.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Subject:
         layer, given = self._fresh(x, training)
         before = _state(layer)
         y = self._call(layer, given, seed)
-        return _as_array(y), _as_array(given), _changed(before, _state(layer))
+        return _output(y), as_array(given), _changed(before, _state(layer))
 
     def share_of_new_batch(self, x):
         """The weight of a batch in running averages; None if there are none.
@@ -81,18 +82,38 @@ def _first(output):
     return output[0] if isinstance(output, (tuple, list)) else output
 
 
-def _as_array(value):
+def as_array(value):
+    """A copy of an array or a tensor."""
     return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
 
-def _state(layer):
-    """Copies of parameters and buffers by name."""
-    if hasattr(layer, "state_dict"):
-        state = layer.state_dict()
+def _output(value):
+    array = as_array(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"the layer must return an array of real numbers, got {type(value).__name__}: "
+            "give a function that returns the array that you mean."
+        )
+    return array
+
+
+def _state(thing, depth=4):
+    """Copies of the arrays in an object by name, of those in layers inside it too."""
+    if isinstance(thing, np.ndarray) or hasattr(thing, "detach"):
+        return {"": as_array(thing)}
+    if depth == 0 or isinstance(thing, (type, ModuleType)):
+        return {}
+    if hasattr(thing, "state_dict"):
+        parts = thing.state_dict()
+    elif isinstance(thing, (list, tuple)):
+        parts = dict(enumerate(thing))
     else:
-        attributes = getattr(layer, "__dict__", {})
-        state = {k: v for k, v in attributes.items() if isinstance(v, np.ndarray)}
-    return {name: _as_array(value) for name, value in state.items()}
+        parts = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
+    return {
+        f"{name}.{inner}".removesuffix("."): array
+        for name, part in parts.items()
+        for inner, array in _state(part, depth - 1).items()
+    }
 
 
 def _changed(before, after):

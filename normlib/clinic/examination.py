@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlib.clinic.calling import Subject
+from normlib.clinic.calling import Subject, as_array
 from normlib.clinic.measures import axes_of, extremes, invariances, scale_findings
 from normlib.clinic.report import Diagnosis
 
@@ -12,8 +12,8 @@ BLIND = 1e-6  # relative movement below which an output counts as unmoved: round
 def diagnose(layer, x, batch=0, position=1, feature=-1):
     r"""Tell what a layer or model does from outside, whatever it is.
 
-    One thing is changed at a time. Every call is made on a copy, so the layer keeps its mode and
-    its buffers.
+    One thing is changed at a time. Every call is made on a copy of the layer, which so keeps its
+    mode and its buffers; a function is called as it is, with whatever it holds.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def diagnose(layer, x, batch=0, position=1, feature=-1):
     Raises
     ------
     ValueError
-        If two names mean the same axis, an axis is too short, the output has other samples or
-        positions, or two calls on the same x differ.
+        If two names mean the same axis, an axis is too short, a number of x is not finite, the
+        output has other samples or positions, or two calls on the same x differ.
     TypeError
-        If the layer cannot be called.
+        If the layer cannot be called, or x or the output is not an array of real numbers.
 
     Examples
     --------
@@ -49,7 +49,13 @@ def diagnose(layer, x, batch=0, position=1, feature=-1):
     (True, ('position', 'feature'))
     """
     subject = Subject(layer)
-    x = np.array(x)
+    x = as_array(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"x must hold real numbers, got dtype {x.dtype}: give an example batch.")
+    if not np.isfinite(x).all():
+        raise ValueError(
+            "x must hold finite numbers, got nan or infinity: no change shows in them."
+        )
     tokens = np.issubdtype(x.dtype, np.integer)
     if not tokens:
         x = x.astype(np.float64)
@@ -106,8 +112,7 @@ class _View:
         base = self.y if base is None else base
         change = np.abs(self(x, training) - base)
         change[np.isnan(change)] = 0.0
-        spread = np.std(base[np.isfinite(base)])
-        change = change / (spread if spread > 0 else 1.0)
+        change = change / _spread(base)
         return np.where(change > BLIND, change, 0.0)
 
     def changed(self, *where):
@@ -128,8 +133,7 @@ def _influences(view):
     other = view.changed(-1)
     _, after, buffers = view.subject.observed(view.restored(view.x), True)
     _, after_eval, buffers_eval = view.subject.observed(view.restored(view.x), False)
-    spread = np.std(view.y[np.isfinite(view.y)]) or 1.0
-    gap = np.abs(view.y - evaluated).max() / spread
+    gap = np.abs(view.y - evaluated).max() / _spread(view.y)
     found = {
         "other_samples": float(view.moved(other)[0].max()),
         "other_samples_eval": float(view.moved(other, False, evaluated)[0].max()),
@@ -146,6 +150,12 @@ def _influences(view):
         found["future_leak"] = float(view.moved(view.changed(0, -1))[0, :-1].max())
         found["past"] = float(view.moved(view.changed(0, 0))[0, 1:].max())
     return found
+
+
+def _spread(y):
+    """The standard deviation of the numbers that are finite, or 1 where they have none."""
+    finite = y[np.isfinite(y)]
+    return (np.std(finite) if finite.size else 0.0) or 1.0
 
 
 def _axes(x, batch, position, feature):

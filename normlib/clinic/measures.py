@@ -4,7 +4,7 @@ import numpy as np
 
 SAME = 1e-3  # relative difference below which two outputs count as equal: an eps of 1e-5 is less
 ROUGH = 0.05  # the same where rounding is allowed
-FAR, NEAR = 1e3, 1e-14  # factors at which any eps is negligible, and at which none is
+FAR, NEAR = 1e7, 1e-14  # spreads of x at which any eps is negligible, and at which none is
 MOST = 3.0  # factor by which an output differs from its size without eps, where eps is measured
 
 
@@ -25,9 +25,9 @@ def axes_of(view):
 
 def invariances(view):
     """Whether a common shift, a positive factor and the sign are forgotten."""
-    spread = view.x.std() or 1.0
+    shift = 2 * (abs(view.x.mean()) + (view.x.std() or 1.0))  # seen beside a large mean too
     return {
-        "forgets_shift": _close(view(view.x + 2 * spread), view.y, SAME),
+        "forgets_shift": _close(view(view.x + shift), view.y, SAME),
         "forgets_scale": _close(view(3 * view.x), view.y, SAME),
         "forgets_sign": _close(view(-view.x), view.y, SAME),
     }
@@ -35,9 +35,12 @@ def invariances(view):
 
 def scale_findings(view, found):
     """The divisor of the variance and eps, from how outputs shrink with their input."""
-    x = view.x - view.x.mean()
-    mask = view.moved(view.changed(*(0,) * x.ndim)) > 0
-    mask[(0,) * x.ndim] = True
+    x = (view.x - view.x.mean()) / (view.x.std() or 1.0)
+    first = (0,) * x.ndim
+    other = FAR * x  # as large as that, or a large eps hides who shares a variance
+    other[first] += 3 * FAR
+    mask = view.moved(other, base=view(FAR * x)) > 0
+    mask[first] = True
     values = x[mask]
 
     def odd(factor):  # without the bias, which is the same for x and -x
@@ -47,7 +50,7 @@ def scale_findings(view, found):
         return np.sqrt(np.mean(odd(factor) ** 2))
 
     far = size(FAR)
-    if not (far > 0 and np.isclose(far, size(3 * FAR), rtol=1e-4, atol=0)):
+    if values.size < 2 or not (far > 0 and np.isclose(far, size(3 * FAR), rtol=1e-4, atol=0)):
         return {"divides_by": None, "eps": None, "eps_place": None}
     n = values.size
     divisor = None

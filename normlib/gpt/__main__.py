@@ -29,7 +29,8 @@ def main(arguments=None):
         else:
             _sweep(args)
     except (OSError, ValueError, TypeError, KeyError, SweepError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        # A KeyError shows itself in quotes, its argument is the sentence.
+        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; what is finished is saved, the same command goes on from there")

@@ -102,7 +102,8 @@ class Text:
         if len(ids) <= block_size:
             raise ValueError(
                 f"the {part} part of the text {self.name!r} has {len(ids)} characters, too few "
-                f"for block_size={block_size}: take a longer text or a block below {len(ids)}."
+                f"for block_size={block_size}: take a longer text"
+                + (f" or a block below {len(ids)}." if len(ids) > 1 else ".")
             )
         return ids
 

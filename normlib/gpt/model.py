@@ -271,8 +271,9 @@ class GPT(nn.Module):
         Raises
         ------
         ValueError
-            If T is larger.
+            If T is larger, or idx has other axes.
         """
+        _require_rows(idx)
         T = idx.shape[1]
         if self.config.block_size < T:
             raise ValueError(
@@ -314,6 +315,7 @@ class GPT(nn.Module):
             raise ValueError(f"temperature must be positive, got {temperature}: try 0.8.")
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}: use None for no limit.")
+        _require_rows(idx)
         if idx.shape[1] == 0:
             raise ValueError("idx must hold at least one token to continue, got none.")
         was_training = self.training
@@ -334,6 +336,11 @@ class GPT(nn.Module):
     def num_parameters(self):
         """Learned numbers, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
+
+
+def _require_rows(idx):
+    if idx.ndim != 2:
+        raise ValueError(f"idx must be (B, T), got {tuple(idx.shape)}: one row of it is idx[None].")
 
 
 def _norm(config, dim=None):

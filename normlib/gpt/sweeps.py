@@ -139,7 +139,7 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
         futures = {
             executor.submit(_run, *pair, text, tuple(probes)): key for key, pair in missing.items()
         }
-        failed = 0
+        failed, last = 0, None
         try:
             for future in as_completed(futures):
                 key, error = futures[future], future.exception()
@@ -150,7 +150,7 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
                         "above the sweep, which every worker needs to load it."
                     ) from error
                 if error is not None:
-                    failed += 1
+                    failed, last = failed + 1, error
                     _write_error(store / f"{key}.error.txt", missing[key], error)
                     continue
                 done[key] = future.result()
@@ -163,10 +163,11 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
     if failed:
         raise SweepError(
             f"{failed} of {len(pairs)} runs raised an error; the tracebacks are in "
-            f"{store}/*.error.txt. The other {len(done)} are saved: call again to repeat the rest."
+            f"{store}/*.error.txt, the last is {last!r}. "
+            f"The other {len(done)} are saved: call again to repeat the rest."
         )
     runs = Runs(Runs.load(store / f"{key}.json")[0] for key in pairs)
-    runs.save(store.with_name(f"{name}.json"))
+    runs.save(Path(folder) / f"{name}.json")
     return runs
 
 

@@ -70,10 +70,13 @@ class TrainConfig:
         require_numbers(self, "lr weight_decay", at_least=0)
         for name in ("decay", "optimizer", "dtype"):
             require_choice(self, name, self.__annotations__[name])
-        if self.clip is not None and not 0 < self.clip < math.inf:
-            raise ValueError(f"clip must be positive, got {self.clip}: use None for no clipping.")
-        object.__setattr__(self, "betas", tuple(self.betas))  # JSON turns tuples into lists
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+        number = isinstance(self.clip, (int, float)) and not isinstance(self.clip, bool)
+        if self.clip is not None and not (number and 0 < self.clip < math.inf):
+            raise ValueError(f"clip must be positive, got {self.clip!r}: use None for no clipping.")
+        if isinstance(self.betas, list):  # JSON turns tuples into lists
+            object.__setattr__(self, "betas", tuple(self.betas))
+        pair = isinstance(self.betas, tuple) and len(self.betas) == 2
+        if not pair or not all(isinstance(b, (int, float)) and 0 <= b < 1 for b in self.betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, got {self.betas}.")
         if self.weight_decay and self.optimizer == "adam":
             raise ValueError(

@@ -1,5 +1,6 @@
 """Training as a pure function: two configurations and a text in, a Run out."""
 
+import copy
 import math
 import threading
 import time
@@ -122,7 +123,7 @@ class Trainer:
             **{name: list(curve) for name, curve in self.curves.items()},
             val_loss=val_loss if math.isfinite(val_loss) else None,
             diverged=diverged,
-            probes=self.probes,
+            probes=copy.deepcopy(self.probes),  # these go on, the Run does not
             provenance=provenance(self.text, self.device),
             seconds=self.seconds + time.perf_counter() - begin,
         )

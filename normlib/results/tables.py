@@ -29,6 +29,12 @@ class Cell:
 def cell(runs, value):
     """Summarize some runs; the sample standard deviation, so nan for fewer than two."""
     numbers = [run[value] for run in runs if not run.diverged]
+    for number in numbers:
+        if not isinstance(number, (int, float)):
+            raise TypeError(
+                f"value must be a field that is a number, {value!r} holds {number!r:.40}: "
+                "try 'val_loss'."
+            )
     mean = float(np.mean(numbers)) if numbers else math.nan
     sd = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan
     return Cell(mean, sd, len(runs), sum(run.diverged for run in runs))
