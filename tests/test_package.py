@@ -59,7 +59,7 @@ def lonely(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lonely")
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
+    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", wheel], check=True)
 
     def run(code):
         done = subprocess.run(
@@ -113,8 +113,9 @@ def test_the_wheel_carries_figures_results_and_the_licence(wheel):
 
 
 @pytest.mark.slow
-def test_the_set_up_cell_adds_normlib_and_nothing_else(wheel, tmp_path_factory):
+def test_the_set_up_cell_adds_normlib_and_nothing_else(wheel, tmp_path_factory, monkeypatch):
     """On a machine like Colab's, where all but normlib is there; the wheel comes from a server."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # it may lead to this folder
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
