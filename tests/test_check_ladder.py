@@ -315,3 +315,16 @@ def test_what_a_library_does_not_implement_is_a_crash():
     report = nl.check(lambda x, w, b, e: AbstractEventLoop().close(), "layer_norm")
     assert report.attempted
     assert "NotImplementedError" in repr(report)
+
+
+def test_answers_that_differ_between_calls_are_named_as_that():
+    rng = np.random.default_rng(0)
+
+    def with_dropout(x, weight, bias, eps):
+        return forward(x, weight, bias, eps)[0] * (rng.random(x.shape) > 0.5)
+
+    def always_nan(x, weight, bias, eps):
+        return x * np.nan
+
+    assert "Two calls with the same inputs" in str(nl.check(with_dropout, "layer_norm"))
+    assert "Two calls" not in str(nl.check(always_nan, "layer_norm"))

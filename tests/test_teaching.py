@@ -34,7 +34,7 @@ def test_the_table_of_times_says_what_the_chapters_say_and_how_long_they_ran(bro
         assert page.locator(".reading-time").inner_text() == f"{minutes} minutes"
         assert 20 <= int(minutes) <= 50
         assert int(exercises) == text_of(path).count("{exercise-start}")
-        assert 1 <= int(seconds) <= 90
+        assert int(seconds) >= 1
     page.close()
 
 

@@ -99,7 +99,7 @@ def examine(exercise, attempt):
         return _wrong(exercise, _error_lines(exercise, first.error))
     others = [(probe, run(exercise, attempt, probe)) for probe in exercise.probes[1:]]
     outcomes = [(exercise.probes[0], first), *others]
-    lines = [*_changed(outcomes), *_mistakes(exercise, outcomes)]
+    lines = [*_changed(outcomes), *_mistakes(exercise, attempt, outcomes)]
     if lines:
         return _wrong(exercise, lines)
     praise = f"Correct on {len(outcomes)} probes: {exercise.checked}."
@@ -128,7 +128,7 @@ def _changed(outcomes):
     ]
 
 
-def _mistakes(exercise, outcomes):
+def _mistakes(exercise, attempt, outcomes):
     """The lines for what is wrong with the answers; none if they are right."""
     wrong = _wrong_parts(exercise, outcomes)
     if not wrong:
@@ -149,7 +149,22 @@ def _mistakes(exercise, outcomes):
         if outcome.error is not None:
             works = f"It runs on {outcomes[0][0]}, but not on {probe}."
             return [works, *_error_lines(exercise, outcome.error)]
-    return shapes or _unnamed(exercise, outcomes, wrong[0])
+    return (
+        shapes or _unsteady(exercise, attempt, outcomes) or _unnamed(exercise, outcomes, wrong[0])
+    )
+
+
+def _unsteady(exercise, attempt, outcomes):
+    """The line for answers that no mistake explains, because the next call has others."""
+    plain, first = outcomes[0]
+    again = run(exercise, attempt, plain)
+    same = again.parts and right(again.parts, first.parts, exercise.parts, plain.tolerance)
+    if same:
+        return []
+    return [
+        "Two calls with the same inputs give different answers: the answer may depend on nothing "
+        "but the arguments. Does it draw random numbers, or change something outside?"
+    ]
 
 
 def _wrong_parts(exercise, outcomes):
