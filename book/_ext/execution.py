@@ -39,12 +39,12 @@ def run_notebooks(app, env, docnames):
     if app.config.nb_execution_mode != "cache":
         return
     cache = get_cache(app.config.nb_execution_cache_path)
-    for path in (Path(env.doc2path(name)) for name in docnames):
-        if "\nkernelspec:" in path.read_text(encoding="utf-8"):
-            cache.add_nb_to_project(str(path), read_data={"name": "myst_nb_md", "type": "plugin"})
-    waiting = len(list(cache.list_unexecuted()))
-    if waiting:
-        log.info("running %d notebooks: a few minutes where all are new", waiting)
+    paths = [Path(env.doc2path(name)) for name in docnames]
+    notebooks = [path for path in paths if "\nkernelspec:" in path.read_text(encoding="utf-8")]
+    for path in notebooks:
+        cache.add_nb_to_project(str(path), read_data={"name": "myst_nb_md", "type": "plugin"})
+    if notebooks:
+        log.info("running what is new of %d notebooks: a few minutes where all are", len(notebooks))
     executor = load_executor("local-parallel", cache)
     executor.run_and_cache(timeout=app.config.nb_execution_timeout)
 

@@ -34,7 +34,7 @@ class ChapterTimes(SphinxDirective):
 
 
 def minutes(parts):
-    """What it takes to read these sections."""
+    """What it takes to read these sections, to the nearest five."""
     words = lines = 0
     for part in parts:
         for paragraph in part.findall(nodes.paragraph):
@@ -49,7 +49,7 @@ def minutes(parts):
             if not FOLDED & set(cell["cell_metadata"].get("tags", [])):
                 code = next(cell.findall(nodes.literal_block))
                 lines += sum(bool(line.strip()) for line in code.astext().splitlines())
-    return words / WORDS + lines / LINES
+    return 5 * round((words / WORDS + lines / LINES) / 5)
 
 
 def reading_time(name, rawtext, text, lineno, inliner, options=None, content=()):
@@ -70,7 +70,7 @@ def measure(app, doctree):
     app.env.metadata[docname]["times"] = (reading, tasks)
     for place in top.findall(nodes.inline):
         if "reading-time" in place["classes"]:
-            place[:] = [nodes.Text(f"{5 * round(reading / 5)} minutes")]
+            place[:] = [nodes.Text(f"{reading} minutes")]
 
 
 def cell(*content):
@@ -95,7 +95,7 @@ def table(env, docname):
             refwarn=True,
         )
         seconds = "…" if ran is None else f"{ran:.0f}"
-        values = [str(5 * round(reading / 5)), str(tasks), seconds]
+        values = [str(reading), str(tasks), seconds]
         rows.append(nodes.row("", cell(link), *(cell(nodes.Text(value)) for value in values)))
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in HEADS), cols=len(HEADS))
     group += [nodes.thead("", rows[0]), nodes.tbody("", *rows[1:])]
