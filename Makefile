@@ -1,8 +1,8 @@
 # make            set up (once) and build the book      make test      set up and run the tests
-# make test-all   also the notebooks and the wheel       make lab       open your notebooks in JupyterLab
-# make shots      screenshots of every page             make lint      style of the code
-# make notebooks  copy the notebooks to my-notebooks/   make clean     remove all that make has made
-# make site       all that is published: _build/site    make test-library  tests of the NumPy half
+# make check      the tests that need no page: a minute  make test-all  also notebooks, wheel, machines
+# make lab        open your notebooks in JupyterLab      make lint      style of the code
+# make notebooks  copy the notebooks to my-notebooks/    make shots     screenshots of every page
+# make site       all that is published: _build/site     make clean     remove all that make has made
 # make results    train again what normlib/results holds (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
@@ -12,6 +12,7 @@ PY := .venv/bin/python
 STUDIES := initialization warmup placement_lr init_width residual_growth norm_type \
 	covariate_shift depth_gain batch_size coin_flips generalization logit_growth \
 	samples_per_statistic silent_bugs style_probe
+TEST := $(PY) -m pytest -q -n auto --maxprocesses 4
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 
 book: .venv/ready
@@ -19,11 +20,14 @@ book: .venv/ready
 	@echo
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 
+check: .venv/ready
+	$(TEST) -m "not slow" tests/library tests/gpt tests/book
+
 test: .venv/ready browser
-	$(PY) -m pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 test-all: .venv/ready browser
-	$(PY) -m pytest
+	$(TEST)
 
 lab: notebooks
 	.venv/bin/jupyter lab --notebook-dir=my-notebooks
@@ -39,15 +43,12 @@ notebooks: book
 site: book
 	$(PY) tools/site.py _build/site
 
-test-library: .venv/ready
-	$(PY) -m pytest --noconftest @tests/library.txt
-
 results: .venv/ready
 	for study in $(STUDIES); do $(PY) experiments/$$study.py || exit 1; done
 	$(PY) experiments/figure_data.py
 
 shots: book browser
-	$(PY) tests/shots.py
+	$(PY) tests/helpers/shots.py
 
 lint: .venv/ready
 	$(PY) -m ruff check .
@@ -71,4 +72,4 @@ browser: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[test]'
 	@touch $@
 
-.PHONY: book test test-all test-library lab notebooks site results shots lint clean browser
+.PHONY: book check test test-all lab notebooks site results shots lint clean browser

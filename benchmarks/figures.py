@@ -20,7 +20,7 @@ from normlib.widgets._random import mulberry32
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "figures.json"
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests" / "helpers"))
 from browsing import BUILD, launch  # noqa: E402
 from figures import bare_page, put, sizes  # noqa: E402
 

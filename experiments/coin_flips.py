@@ -21,13 +21,13 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import torch
-from study import save
 from torch import nn
 from torch.nn import functional as F
 
 from normlib.gpt import GPT, GPTConfig
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
+from study import save
 
 NAME = "coin_flips"
 CONFIG = GPTConfig(vocab_size=2, n_layer=2, n_head=2, n_embd=32, block_size=4)

@@ -24,6 +24,7 @@ from functools import partial
 
 import numpy as np
 import torch
+
 from digits import (
     BATCHES,
     CLASSES,
@@ -45,10 +46,9 @@ from digits import (
     initial,
     source,
 )
+from normlib.results import Run, Runs
 from shift_measures import along_the_gradient, drift, gradient_shift, length, moved
 from study import save
-
-from normlib.results import Run, Runs
 
 NAME = "covariate_shift"
 RATES, MEASURED = (0.01, 0.03, 0.1, 0.3, 1.0), (0.03, 0.1)

@@ -10,7 +10,6 @@ import math
 from pathlib import Path
 
 from gpt_figures import gradient_highway, learning_rate_map
-
 from normlib.results import Runs
 
 ROOT = Path(__file__).parents[1]

@@ -30,6 +30,7 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
+
 from digits import (
     BATCHES,
     N_LAYER,
@@ -42,12 +43,11 @@ from digits import (
     source,
     stacked,
 )
-from shift_measures import length, moved
-from study import interval, save
-
 from normlib.gpt import GPT, GPTConfig, TrainConfig, draw_batch, learning_rate, load_text
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
+from shift_measures import length, moved
+from study import interval, save
 
 NAME = "generalization"
 SEEDS = range(6)

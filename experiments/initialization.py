@@ -1,9 +1,9 @@
 """How large are the residual stream and the gradients before any training? (Xiong et al., 2020)"""
 
 import numpy as np
-from study import interval, publish
 
 from normlib.gpt import GPTConfig, TrainConfig, grid
+from study import interval, publish
 
 NAME = "initialization"
 PROBES = ("residual_rms", "grad_norm", "stream_grad_norm")

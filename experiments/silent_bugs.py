@@ -19,7 +19,6 @@ import time
 from dataclasses import asdict, replace
 
 import torch
-from study import save
 from torch import nn
 from torch.nn import functional as F
 
@@ -28,6 +27,7 @@ from normlib.gpt import GPT, GPTConfig, load_text
 from normlib.gpt.data import draw_batch
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
+from study import save
 
 NAME = "silent_bugs"
 CONFIG = GPTConfig(vocab_size=1, n_layer=4, n_head=4, n_embd=48, block_size=32)

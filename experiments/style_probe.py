@@ -35,12 +35,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from study import interval, save
 from torch.nn import functional as F
 
 import normlib as nl
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
+from study import interval, save
 
 NAME = "style_probe"
 NORMS = ("none", "batch", "layer", "instance")

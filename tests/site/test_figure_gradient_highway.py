@@ -1,0 +1,319 @@
+"""The gradient highway: what it shows, how it is used, and what it refuses."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import traitlets
+from axe_playwright_python.sync_playwright import Axe
+
+import figure_data
+from normlib.gpt import GPT, GPTConfig, probes
+from normlib.widgets import GradientHighway
+
+NAME = "GradientHighway"
+
+ROOT = Path(__file__).parents[2]
+
+DATA = json.loads((figure_data.DATA / "gradient_highway.json").read_text(encoding="utf-8"))
+START = DATA["start"]["measured"]
+MINE = {"residual_rms": [1, 2, 4], "stream_grad_norm": [8, 2, 1], "grad_norm": [3, 1]}
+
+
+def factors(one):
+    rms, gradient, weight = one["rms"], one["gradient"], one.get("weight")
+    return {
+        "gradient_factor": gradient[0] / gradient[-1],
+        "stream_factor": rms[-1] / rms[0],
+        "weight_factor": weight[0] / weight[-1] if weight else None,
+    }
+
+
+def agree(told, one):
+    expected = factors(one)
+    for name, value in expected.items():
+        assert told[name] == (value and pytest.approx(value, rel=1e-9)), name
+
+
+def radio(fig, label):
+    return fig.root.get_by_role("radio", name=label, exact=True)
+
+
+def test_the_data_are_those_of_the_results():
+    try:
+        made = figure_data.gradient_highway()
+    except ValueError as another_corpus:
+        pytest.skip(str(another_corpus))
+    text = json.dumps(made, separators=(",", ":"), allow_nan=False) + "\n"
+    assert text.encode() == (figure_data.DATA / "gradient_highway.json").read_bytes()
+
+
+def test_the_default_makes_the_point(figure):
+    fig = figure(NAME)
+    text = fig.text()
+    told = fig.stats()
+    agree(told, START["xavier"]["pre"]["16"])
+    assert told["stream_factor"] > 2
+    assert "Without any norm the gradient explodes" in text
+    assert START["xavier"]["none"]["16"]["gradient"][0] > 1e4
+    assert fig.root.locator("path.live").count() == 2
+    assert fig.root.locator("path.ghost").count() == 10  # five placements, "none" among them
+    assert fig.root.locator(".formula").inner_text() == "x ← x + F(N(x))"
+    said = fig.said()
+    assert said.startswith("Pre, 16 blocks.")
+    assert "On the way up the stream grows" in said
+
+
+def test_training_closes_the_highway_of_post_norm(figure):
+    fig = figure(NAME, traits={"placement": "post", "depth": 24, "moment": "trained", "level": 0})
+    one = DATA["trained"]["measured"]["post"]["24"]
+    told = fig.stats()
+    agree(told, one["after"])
+    assert told["gradient_factor"] < 1e-2 < factors(one["before"])["gradient_factor"]
+    assert "the gradient vanishes: ÷" in fig.text()
+    assert one["loss"] > DATA["trained"]["unigram"] - 0.05
+    assert "no better than letter frequencies" in fig.text()
+    assert fig.root.locator("path.before").count() == 2
+
+
+def test_diverged_runs_are_counted_and_said(figure):
+    measured = DATA["trained"]["measured"]["none"]
+    seeds = DATA["trained"]["seeds"]
+    fig = figure(NAME, traits={"placement": "none", "depth": 24, "moment": "trained"})
+    assert measured["24"]["diverged"] == seeds
+    assert f"✕ All {seeds} runs diverged" in fig.text()
+    assert fig.root.locator("text.lost").text_content() == "✕ all runs diverged"
+    assert fig.stats()["gradient_factor"] is None
+    fig.set(depth=12)
+    assert 0 < measured["12"]["diverged"] < seeds
+    assert f"✕ {measured['12']['diverged']} of {seeds} runs diverged" in fig.text()
+    assert fig.stats()["diverged"] == measured["12"]["diverged"]
+
+
+def test_every_measured_state_is_drawn_and_told(figure):
+    fig = figure(NAME, reduced_motion="reduce")
+    for init, placements in START.items():
+        for placement, depths in placements.items():
+            for depth, one in depths.items():
+                fig.set(moment="start", init=init, placement=placement, depth=int(depth), level=1)
+                text = fig.root.locator(".reading").inner_text()
+                assert "NaN" not in fig.text()
+                assert "undefined" not in fig.text()
+                if one["gradient"][1] is None:
+                    assert "too large for float32" in text
+    assert fig.page.faults == []
+    agree(fig.stats(), START["gpt2"]["none"]["32"])
+
+
+@pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
+def test_norms_are_put_on_the_wire(figure, way):
+    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
+
+    def press(label):
+        slot = fig.root.get_by_role("button", name=label)
+        if way == "keyboard":
+            slot.focus()
+            fig.page.keyboard.press("Enter")
+            fig.settle()
+        elif way == "touch":
+            fig.tap(slot)
+        else:
+            slot.click()
+            fig.settle()
+        return fig.get("placement"), fig.root.locator(".formula").inner_text()
+
+    after, before, on = "after the sublayer", "before the sublayer", "on the highway, after"
+    assert press(after) == ("peri", "x ← x + N(F(N(x)))")
+    assert press(before) == ("reordered", "x ← x + N(F(x))")
+    assert press(after) == ("none", "x ← x + F(x)")
+    assert press(on) == ("post", "x ← N(x + F(x))")
+    assert press("Weight α") == ("deepnorm", "x ← N(α x + F(x)), α = 2.38")
+    assert math.isclose((2 * 16) ** 0.25, 2.38, abs_tol=0.005)
+    assert fig.root.get_by_role("button", name=before).is_disabled()  # nobody measured that
+    assert press("Weight α")[0] == "post"
+    assert press(on)[0] == "none"
+    assert press(before)[0] == "pre"
+
+
+@pytest.mark.parametrize("way", ["mouse", "touch"])
+def test_every_control_by_hand(figure, way):
+    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
+
+    def press(label):
+        target = radio(fig, label)
+        fig.tap(target) if way == "touch" else target.click()
+        fig.settle()
+
+    for label, state in [
+        ("DeepNorm", ("placement", "deepnorm")),
+        ("GPT-2", ("init", "gpt2")),
+        ("weights", ("metric", "weights")),
+        ("after training", ("moment", "trained")),
+    ]:
+        press(label)
+        assert fig.get(state[0]) == state[1]
+        assert radio(fig, label).is_checked() or radio(fig, label).is_disabled()
+    assert fig.get("depth") in DATA["trained"]["depths"]
+    assert radio(fig, "GPT-2").is_disabled()  # not trained from there
+    fig.move_slider("Blocks", 2)
+    assert (fig.get("depth"), fig.get("level")) == (24, 12)  # still half-way up
+    fig.move_slider("Level", 24)
+    assert "24 of 24" in fig.text()
+    box = fig.root.locator(".views").bounding_box()
+    at = (box["x"] + box["width"] / 2, box["y"] + 318)
+    fig.page.touchscreen.tap(*at) if way == "touch" else fig.page.mouse.click(*at)
+    fig.settle()
+    assert fig.get("level") == 0
+    press("at the start")
+    agree(fig.stats(), START["gpt2"]["deepnorm"][str(fig.get("depth"))])
+    fig.root.get_by_role("button", name="Reset").click()
+    fig.settle()
+    names = ("placement", "depth", "init", "moment", "metric", "level")
+    assert [fig.get(name) for name in names] == ["pre", 16, "xavier", "start", "stream", 8]
+
+
+def test_every_control_by_keyboard(figure):
+    fig = figure(NAME, reduced_motion="reduce")
+    for label, key, trait, value in [
+        ("Pre", "ArrowRight", "placement", "peri"),
+        ("Xavier", "ArrowRight", "init", "gpt2"),
+        ("stream", "ArrowRight", "metric", "weights"),
+        ("at the start", "ArrowRight", "moment", "trained"),
+    ]:
+        radio(fig, label).focus()
+        fig.page.keyboard.press(key)
+        fig.settle()
+        assert fig.get(trait) == value
+    for label, key, trait, value in [("Blocks", "Home", "depth", 6), ("Level", "End", "level", 6)]:
+        fig.root.get_by_label(label).first.focus()
+        fig.page.keyboard.press(key)
+        fig.settle()
+        assert fig.get(trait) == value
+
+
+def test_dragging_reads_level_after_level(figure):
+    fig = figure(NAME)
+    box = fig.root.locator(".views").bounding_box()
+    x = box["x"] + 300
+    fig.page.mouse.move(x, box["y"] + 318)
+    fig.page.mouse.down()
+    fig.settle()
+    assert fig.get("level") == 0
+    fig.page.mouse.move(x, box["y"] + 44)
+    fig.settle()
+    assert fig.get("level") == 16
+    fig.page.mouse.up()
+    fig.page.mouse.move(x, box["y"] + 200)
+    fig.settle()
+    assert fig.get("level") == 16
+    told = fig.stats()
+    assert told["residual_rms"] == START["xavier"]["pre"]["16"]["rms"][16]
+    assert told["grad_norm"] == START["xavier"]["pre"]["16"]["weight"][15]
+
+
+def test_a_model_of_the_reader_is_drawn(figure):
+    fig = figure(NAME, traits={"mine": {**MINE, "label": "<b>mine</b>"}})
+    assert fig.root.locator("path.mine").count() == 2
+    assert "<b>mine</b>" in fig.text()
+    assert "2 blocks, the gradient grows ×8.0, the stream grows ×4.0" in fig.text()
+    assert "<b>mine</b>" in fig.said()
+    assert fig.root.locator(".mine-says b").count() == 0
+    fig.set(metric="weights", mine={**MINE, "grad_norm": None})
+    assert fig.root.locator("path.mine").count() == 1  # no weights were given
+
+
+BROKEN = [
+    {"placement": "<img src=x onerror=alert(1)>", "depth": None, "level": None},
+    {"placement": 7, "depth": "deep", "init": ["gpt2"], "moment": {}, "metric": 0},
+    {"depth": 1e300, "level": -1e300},
+    {"depth": -5, "level": 1e300, "moment": "trained"},
+    {"mine": "<b>no</b>"},
+    {"mine": {**MINE, "residual_rms": [1, 2]}},
+    {"mine": {**MINE, "stream_grad_norm": [1, None, 2]}},
+    {"mine": {**MINE, "stream_grad_norm": [1, -1, 2]}},
+    {"mine": {**MINE, "grad_norm": [1, 2, 3]}},
+    {"mine": [1, 2]},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
+def test_broken_state_is_replaced(figure, broken):
+    fig = figure(NAME, traits=broken, reduced_motion="reduce")
+    fig.set(**broken)
+    assert fig.page.faults == []
+    assert fig.root.locator("img, path.mine").count() == 0
+    assert "NaN" not in fig.text()
+    told = fig.stats()
+    assert 0 <= told["level"] <= told["depth"]
+    assert told["residual_rms"] > 0
+
+
+def test_python_refuses_what_is_no_measurement():
+    for wrong in (
+        {"placement": "sandwich"},
+        {"depth": 3},
+        {"level": 33},
+        {"init": "he"},
+        {"metric": "loss"},
+        {"moment": "now"},
+        *({"mine": one["mine"]} for one in BROKEN[4:]),
+        {"mine": {**MINE, "residual_rms": [1, 2, math.nan]}},
+        {"mine": {**MINE, "seeds": 3}},
+    ):
+        with pytest.raises((traitlets.TraitError, TypeError)):
+            GradientHighway(**wrong)
+
+
+def test_measure_takes_the_probes_and_leaves_the_model_as_it_was():
+    model = GPT(GPTConfig(vocab_size=10, n_layer=3, n_embd=16, n_head=2, dropout=0.5)).train()
+    idx = torch.arange(64).reshape(2, 32) % 10
+    mine = GradientHighway.measure(model, idx, idx, label="three")
+    assert model.training
+    assert all(p.grad is None for p in model.parameters())
+    model.eval()
+    for name in ("residual_rms", "stream_grad_norm", "grad_norm"):
+        assert mine[name] == pytest.approx(probes.PROBES[name](model, idx, idx), rel=1e-9)
+    assert GradientHighway(mine=mine).mine == mine
+
+
+def test_questions_have_the_answers_of_the_data(figure):
+    pre = START["xavier"]["pre"]["32"]["weight"]
+    peri = START["xavier"]["peri"]["32"]["rms"]
+    none = START["xavier"]["none"]["16"]
+    assert none["gradient"][0] / none["gradient"][-1] > 1e6
+    assert 7 < peri[-1] < 9
+    assert max(pre) == max(pre[:8]) > 1.5 * max(pre[-8:])
+    fig = figure(NAME, reduced_motion="reduce")
+    rights = ["over a million times", "about 8", "one of the first blocks", "almost nothing"]
+    shown = ["none", "peri", "pre", "post"]
+    for i, (right, placement) in enumerate(zip(rights, shown, strict=True)):
+        name = "Guess first" if i == 0 else "Another question"
+        fig.root.get_by_role("button", name=name).click()
+        quiz = fig.root.locator(".nl-quiz")
+        answers = quiz.get_by_role("button")
+        if i == 1:  # a wrong one
+            answers.last.click()
+            assert f"Not quite: {right}." in quiz.inner_text()
+        else:
+            quiz.get_by_role("button", name=right).click()
+            assert "Right." in quiz.inner_text()
+        fig.settle()
+        assert fig.get("placement") == placement
+    fig.root.get_by_role("button", name="Reset").click()
+    assert quiz.is_hidden()
+
+
+def test_a_link_opens_a_state(figure):
+    fig = figure(NAME, address=f"#{NAME}?placement=post&moment=trained&depth=12")
+    assert radio(fig, "Post").is_checked()
+    assert fig.stats()["depth"] == 12
+
+
+def test_no_violation_after_training_and_with_own_model(figure):
+    state = {"placement": "deepnorm", "moment": "trained", "depth": 12, "mine": MINE}
+    for theme in ("light", "dark"):
+        fig = figure(NAME, theme=theme, traits=state)
+        found = Axe().run(fig.page, context=f'.normlib-figure[data-figure="{NAME}"]')
+        assert [v["id"] for v in found.response["violations"]] == []

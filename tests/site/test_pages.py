@@ -1,0 +1,268 @@
+"""The built pages in a real browser: from the disk, in both themes, on a desk and on a phone."""
+
+import functools
+import gzip
+import http.server
+import re
+import threading
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fontTools.ttLib import TTFont
+
+from browsing import BUILD, pages
+from chapters import CHAPTERS, PAGES
+
+NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
+WIDTHS = {"desk": 1280, "phone": 390}
+
+
+@pytest.fixture
+def visit(browser, book):
+    """visit(name, width, theme) opens a page from the disk and records what goes wrong there."""
+    contexts = []
+
+    def open_page(name, width=1280, theme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.requests, page.faults = [], []
+        page.on("request", lambda r: page.requests.append(r.url))
+        page.on("requestfailed", lambda r: page.faults.append(f"failed: {r.url}"))
+        page.on("pageerror", lambda e: page.faults.append(str(e)))
+        page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
+        page.goto((book / f"{name}.html").as_uri(), wait_until="load")
+        page.wait_for_function("!window.MathJax || !!window.MathJax.startup?.promise")
+        page.evaluate("() => window.MathJax && window.MathJax.startup.promise")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_list_of_pages_is_complete(book):
+    built = {path.relative_to(BUILD).with_suffix("").as_posix() for path in pages()}
+    assert built - {"404", "index", "py-modindex"} == set(NAMES)
+
+
+def test_the_address_of_the_site_leads_to_the_front_page(browser, book):
+    page = browser.new_page()
+    page.goto((book / "index.html").as_uri())
+    page.wait_for_url("**/book/index.html")
+    page.close()
+
+
+def outside(page):
+    """Requests to another host, errors of scripts, broken formulas."""
+    strange = [u for u in page.requests if not u.startswith(("file:", "data:", "blob:"))]
+    return strange + page.faults + page.locator("mjx-merror").all_inner_texts()
+
+
+def untyped_maths(page):
+    """Formulas that are left as source, or that a screen reader cannot read."""
+    formulas, typeset = page.locator(".math").count(), page.locator("mjx-container").count()
+    spoken = page.locator("mjx-container mjx-assistive-mml").count()
+    return [] if formulas == typeset == spoken else [(formulas, typeset, spoken)]
+
+
+def missing_icons(page):
+    """Icons that are in none of the fonts that we ship."""
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll("[class*=fa-]")]
+            .map((node) => getComputedStyle(node, "::before").content.codePointAt(1))
+            .filter((code) => code >= 0xe000)"""
+    )
+    assert 0xF002 in shown  # the magnifying glass
+    return [hex(code) for code in set(shown) - shipped_glyphs()]
+
+
+def violations(page):
+    """What axe objects to."""
+    results = Axe().run(page, options={"resultTypes": ["violations"]})
+    return [
+        (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]
+    ]
+
+
+def widths_that_scroll_sideways(page):
+    """The width as it is and the next smaller one at which the page must still fit."""
+    width, height = page.viewport_size.values()
+    found = []
+    for narrow in {1280: (1280, 768), 390: (390, 320)}[width]:
+        page.set_viewport_size({"width": narrow, "height": height})
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found.append(narrow)
+    page.set_viewport_size({"width": width, "height": height})
+    return found
+
+
+def figures_not_shown_once(page):
+    """Figures whose picture of this theme is not the only one to be seen."""
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    found = []
+    for figure in page.locator("article figure").all():
+        shown = [img for img in figure.locator("img").all() if img.is_visible()]
+        good = (
+            len(shown) == 1
+            and shown[0].get_attribute("src").endswith(".dark.svg") == dark
+            and shown[0].evaluate("img => img.naturalWidth") > 0
+            and figure.locator("figcaption").is_visible()
+        )
+        if not good:
+            found.append(figure.get_attribute("id"))
+    return found
+
+
+def outputs_on_another_ground(page):
+    """Outputs that do not stand on the page itself: the theme puts a light box into the dark."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("article .cell_output .text_html")]
+          .filter((e) => getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)")
+          .map((e) => e.innerText.slice(0, 60))"""
+    )
+
+
+def formulas_partly_out_of_sight(page):
+    """In chapters; a docstring's formula may go on beyond a phone's edge."""
+    return page.evaluate(
+        """() => /\\/\\d\\d_\\w+\\.html/.test(location.pathname)
+          ? [...document.querySelectorAll("article mjx-container[display=true]")]
+              .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
+              .map((e) => e.querySelector("mjx-assistive-mml")?.textContent)
+          : []"""
+    )
+
+
+def code_wider_than_its_column(page):
+    """Code that must be scrolled on a desk; solutions are opened for it."""
+    if page.viewport_size["width"] < 1280:
+        return []
+    return page.evaluate(
+        """() => {
+            document.querySelectorAll("details").forEach((d) => (d.open = true));
+            return [...document.querySelectorAll("article div.highlight pre")]
+              .filter((pre) => pre.offsetParent && pre.scrollWidth > pre.clientWidth)
+              .map((pre) => pre.textContent);
+        }"""
+    )
+
+
+CHECKS = (
+    outside,
+    untyped_maths,
+    missing_icons,
+    violations,
+    widths_that_scroll_sideways,
+    figures_not_shown_once,
+    outputs_on_another_ground,
+    formulas_partly_out_of_sight,
+    code_wider_than_its_column,  # the last one, since it opens what is folded
+)
+
+
+@functools.cache
+def shipped_glyphs():
+    return {code for font in BUILD.rglob("fa-*.woff2") for code in TTFont(font).getBestCmap() or ()}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_sound(visit, name, width, theme):
+    """One visit for all checks: to open a page and typeset it is what takes the time."""
+    page = visit(name, width, theme)
+    found = {check.__name__: check(page) for check in CHECKS}
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_has_formulas_and_figures(book, path):
+    html = (book / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
+    assert 'class="math ' in html, "a chapter has a formula"
+    assert "<figure" in html, "a chapter has a static figure, with a caption"
+
+
+BREAKS = {
+    outside: """(article) => {
+        const p = document.createElement("p");
+        p.textContent = "\\\\(\\\\frac{1}\\\\)";
+        article.append(p);
+        return MathJax.typesetPromise([p]);
+    }""",
+    untyped_maths: "(article) => article.insertAdjacentHTML('beforeend', '<p class=math>x</p>')",
+    missing_icons: """(article) => article.insertAdjacentHTML("beforeend",
+        "<style>.fa-none::before { content: '\\\\f8fe' }</style><i class='fa-none'></i>")""",
+    violations: "(article) => article.insertAdjacentHTML('beforeend', '<img src=data:,>')",
+    widths_that_scroll_sideways: "(article) => { document.body.style.minWidth = '1400px' }",
+    figures_not_shown_once: "() => document.querySelector('figcaption').remove()",
+    outputs_on_another_ground: """(article) => article.insertAdjacentHTML("beforeend",
+        "<div class=cell_output><p class=text_html style='background: red !important'>x</p>")""",
+    formulas_partly_out_of_sight: """(article) => {
+        article.querySelector("div.math").style.width = "2rem";
+    }""",
+    code_wider_than_its_column: """(article) => {
+        article.querySelector("div.highlight pre").append("x".repeat(200));
+    }""",
+}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_check_of_pages_sees_what_it_looks_for(visit, check):
+    page = visit("book/06_layer_norm")
+    assert check(page) == []
+    page.locator("article").evaluate(BREAKS[check])
+    assert len(check(page)) > 0
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_the_download_button_gives_the_readers_notebook(visit, path):
+    page = visit(f"book/{path.stem}")
+    link = page.locator("a[href$='.ipynb']").first
+    target = link.evaluate("a => a.href")
+    assert target == (BUILD / "notebooks" / f"{path.stem}.ipynb").as_uri()
+    assert (BUILD / "notebooks" / f"{path.stem}.ipynb").exists()
+
+
+def test_solutions_are_folded_until_asked_for(visit):
+    page = visit("book/06_layer_norm")
+    solution = page.locator("div.solution").first
+    body = solution.locator("section, p").nth(1)
+    assert not body.is_visible()
+    solution.locator("button, .toggle-button").first.click()
+    assert body.is_visible()
+
+
+def test_a_claim_does_not_end_the_paragraph(book):
+    plain = r"[A-Z][\w ,:;]+\."  # sentences that are the same in the page
+    found = 0
+    for path in CHAPTERS:
+        html = (book / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        for before, after in re.findall(rf"^({plain})\n% claim: .*\n({plain})$", text, re.M):
+            assert f"{before}\n{after}" in html
+            found += 1
+    assert found > 0
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_is_light(browser, book, path):
+    """At most 700 KB beside its images, as a web server sends it: text compressed."""
+    handler = functools.partial(Quiet, directory=BUILD)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page, responses = browser.new_page(), []
+        page.on("response", lambda r: responses.append(r))
+        page.goto(f"http://127.0.0.1:{server.server_port}/book/{path.stem}.html")
+        page.wait_for_load_state("networkidle")
+        sizes = {r.url: len(gzip.compress(r.body())) for r in responses if r.ok}
+        page.close()
+        server.shutdown()
+    weight = sum(size for url, size in sizes.items() if "_images" not in url) / 1000
+    print(f"\n{path.stem}: {weight:.0f} KB in {len(sizes)} requests")
+    assert weight <= 700
