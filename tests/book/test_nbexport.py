@@ -336,6 +336,7 @@ def test_download_button_offers_this_notebook(book, page):
     assert [file.name for file in (book.pages / "notebooks").iterdir()] == ["sink.ipynb"]
 
 
+@pytest.mark.slow
 def test_same_bytes_from_scratch_after_a_change_elsewhere_and_when_lost(book, tmp_path):
     again = built_copy(tmp_path)
     expected = (book.pages / "notebooks" / "sink.ipynb").read_bytes()
