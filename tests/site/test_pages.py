@@ -14,7 +14,6 @@ from browsing import BUILD, pages
 from chapters import CHAPTERS, PAGES
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
-WIDTHS = {"desk": 1280, "phone": 390}
 
 
 @pytest.fixture
@@ -166,11 +165,17 @@ def shipped_glyphs():
     return {code for font in BUILD.rglob("fa-*.woff2") for code in TTFont(font).getBestCmap() or ()}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+# Each width and each theme once; the other two pairs repeat both, so they run with the slow tests.
+VISITS = [(1280, "light"), (390, "dark")]
+LATER = [(1280, "dark"), (390, "light")]
+
+
+@pytest.mark.parametrize(
+    ("width", "theme"), VISITS + [pytest.param(*pair, marks=pytest.mark.slow) for pair in LATER]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_sound(visit, name, width, theme):
-    """One visit for all checks: to open a page and typeset it is what takes the time."""
+    """One visit for all checks: to open a page and to look at all of it is what takes the time."""
     page = visit(name, width, theme)
     found = {check.__name__: check(page) for check in CHECKS}
     assert {name: faults for name, faults in found.items() if faults} == {}
@@ -216,12 +221,12 @@ def test_a_check_of_pages_sees_what_it_looks_for(visit, check):
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-def test_the_download_button_gives_the_readers_notebook(visit, path):
-    page = visit(f"book/{path.stem}")
-    link = page.locator("a[href$='.ipynb']").first
-    target = link.evaluate("a => a.href")
-    assert target == (BUILD / "notebooks" / f"{path.stem}.ipynb").as_uri()
-    assert (BUILD / "notebooks" / f"{path.stem}.ipynb").exists()
+def test_the_download_button_gives_the_readers_notebook(book, path):
+    page = book / "book" / f"{path.stem}.html"
+    links = re.findall(r'href="([^"]*\.ipynb)"', page.read_text(encoding="utf-8"))
+    target = (page.parent / links[0]).resolve()
+    assert target == BUILD / "notebooks" / f"{path.stem}.ipynb"
+    assert target.exists()
 
 
 def test_solutions_are_folded_until_asked_for(visit):
