@@ -5,7 +5,7 @@ One derivation serves all norms. With g = dy·weight it is
     dx = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε),  dweight = Σ dy·x̂,  dbias = Σ dy.
 
 The norms differ in their `Layout`, and a slip turns some of the `Knobs`. What stands in braces in a
-message is said in the words of each norm.
+message is said in the words of each norm, see `forward.WORDS`.
 """
 
 from collections.abc import Callable
@@ -39,15 +39,15 @@ class Knobs:
     """What a backward does; by default it is right."""
 
     # In dx.
-    mean_g: str = "mean"  # that is taken off; or none, sum, plus, n - 1
+    mean_g: str = "mean"  # what is taken off for mean(g); or none, sum, plus, n - 1
     mean_gx: str = "mean"  # the same for x̂·mean(g·x̂)
-    means_axis: int | str | tuple | None = "own"
-    direction: tuple = ("x_hat", "x_hat")  # before that mean and in it; or x, centered, y, ones
-    weight_place: str = "before"  # the means; or after, not in the means, never
+    direction: tuple = ("x_hat", "x_hat")  # the two x̂ of that term; or x, centered, y, ones
+    means_axis: int | str | tuple | None = "own"  # that of the forward; or others, see `axes`
+    weight_place: str = "before"  # the means are taken; or after, not in the means, never
     weight_axis: str = "own"  # or last
     scale: str = "rstd"  # 1 / √(σ² + ε); or none, variance, std
-    # In the statistics, for 1 / √(σ² + ε) and for x̂ each; None: the ε of the forward.
-    rstd_eps: float | None = None
+    # In the statistics: of the factor rstd, and of x̂.
+    rstd_eps: float | None = None  # the ε of the forward
     rstd_ddof: int = 0
     x_hat_eps: float | None = None
     x_hat_ddof: int = 0
@@ -61,12 +61,12 @@ class Knobs:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the backward takes from the forward, in the array of the statistics."""
+    """What the backward takes from the forward, in the shape in which statistics are computed."""
 
     axis: int | tuple
     count: int  # of the numbers in each average
     std: np.ndarray
-    named: dict  # the arrays that may be multiplied by dy
+    named: dict  # x̂, and what a reader may take for it
 
 
 def gradients(x, weight, y, eps, layout, **knobs):
