@@ -97,7 +97,7 @@ def _kept(x, y, eps, layout, knobs):
     count = v.size // square.size
 
     def root(own_eps, ddof):
-        variance = square * np.divide(count, count - ddof)
+        variance = square * np.divide(count, count - ddof) if ddof else square
         return np.sqrt(variance + (eps if own_eps is None else own_eps))
 
     named = {
@@ -121,9 +121,17 @@ def _dx(dy, factor, kept, layout, knobs):
     share = {"mean": 1, "none": 0, "sum": n, "plus": -1, "n - 1": n / max(n - 1, 1)}
     dx = g - share[knobs.mean_g] * averaged.mean(axis, keepdims=True)
     dx = dx - share[knobs.mean_gx] * front * (averaged * inside).mean(axis, keepdims=True)
-    scale = {"rstd": 1 / kept.std, "none": 1, "variance": 1 / kept.std**2, "std": kept.std}
-    dx = layout.join(dx * scale[knobs.scale])
+    dx = layout.join(dx * _scale(kept.std, knobs.scale))
     return dx * factor if place == "after" else dx
+
+
+def _scale(std, name):
+    """What dx is multiplied by at the end."""
+    if name == "none":
+        return 1
+    if name == "variance":
+        return 1 / std**2
+    return std if name == "std" else 1 / std
 
 
 def _reduced(values, layout, reduce):
@@ -190,21 +198,6 @@ PROJECTION = (
         direction=("x", "x_hat"),
     ),
     Slip("In the second term of dx you used x where x̂ belongs.", direction=("x", "x")),
-)
-
-# For the norms whose x̂ can be had from y: who writes that backward may forget to.
-FROM_OUTPUT = (
-    Slip(
-        "Your backward uses y where x̂ belongs. They are equal only as long as weight is 1 and "
-        "there is no bias.",
-        direction=("y", "y"),
-        dweight_from="y",
-    ),
-    Slip(
-        "In the second term of dx you used y where x̂ belongs. They are equal only as long as "
-        "weight is 1 and there is no bias.",
-        direction=("y", "y"),
-    ),
 )
 
 CENTERED = (

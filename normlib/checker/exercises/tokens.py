@@ -48,6 +48,21 @@ WRONG_MEANS = backward.means_over(
     ("The means in dx run over the batch. They run over the features, as in the forward.", 0),
 )
 
+# Here x̂ can be had from y; who writes that backward may forget to.
+FROM_OUTPUT = (
+    Slip(
+        "Your backward uses y where x̂ belongs. They are equal only as long as weight is 1 and "
+        "there is no bias.",
+        direction=("y", "y"),
+        dweight_from="y",
+    ),
+    Slip(
+        "In the second term of dx you used y where x̂ belongs. They are equal only as long as "
+        "weight is 1 and there is no bias.",
+        direction=("y", "y"),
+    ),
+)
+
 # RMSNorm is wrong where the others are right.
 NO_CENTERING = (
     Slip(
@@ -133,7 +148,7 @@ LAYER_NORM_VJP = backward.exercise(
     forward.WORDS,
     *backward.MEAN_OF_G,
     *backward.PROJECTION,
-    *backward.FROM_OUTPUT,
+    *FROM_OUTPUT,
     *backward.CENTERED,
     *WRONG_MEANS,
     *backward.WEIGHT_PLACE,
@@ -166,7 +181,7 @@ RMS_NORM_VJP = backward.exercise(
     RMS_NORM_WORDS,
     *NO_MEAN_OF_G,
     *backward.PROJECTION,
-    *backward.FROM_OUTPUT,
+    *FROM_OUTPUT,
     *WRONG_MEANS,
     *backward.WEIGHT_PLACE,
     *backward.SCALE,
