@@ -97,17 +97,19 @@ def _kept(x, y, eps, layout, knobs):
     count = v.size // square.size
 
     def root(own_eps, ddof):
-        variance = square * np.divide(count, count - ddof) if ddof else square
+        variance = square * np.divide(count, count - ddof)
         return np.sqrt(variance + (eps if own_eps is None else own_eps))
 
+    of_rstd, of_x_hat = (knobs.rstd_eps, knobs.rstd_ddof), (knobs.x_hat_eps, knobs.x_hat_ddof)
+    std = root(*of_rstd)
     named = {
-        "x_hat": centered / root(knobs.x_hat_eps, knobs.x_hat_ddof),
+        "x_hat": centered / (std if of_x_hat == of_rstd else root(*of_x_hat)),
         "x": v,
         "centered": centered,
         "y": layout.split(y),
         "ones": np.ones_like(v),
     }
-    return _Kept(axis, count, root(knobs.rstd_eps, knobs.rstd_ddof), named)
+    return _Kept(axis, count, std, named)
 
 
 def _dx(dy, factor, kept, layout, knobs):
