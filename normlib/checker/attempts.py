@@ -1,7 +1,9 @@
-"""Call the reader's function on copies of the inputs, and survive whatever it does."""
+"""Call the reader's function on copies of the inputs, survive it, and say where it stopped."""
 
 import inspect
+import linecache
 import os
+import re
 import sysconfig
 import traceback
 import warnings
@@ -10,6 +12,58 @@ from dataclasses import dataclass
 import numpy as np
 
 LARGE = 10**6  # entries; an answer of this size has the wrong shape, so it is never copied
+
+# Each line: what the error looks like, and what usually lies behind it. The first that fits.
+REASONS = (
+    (
+        "einsum|einstein",
+        "In einsum every axis that is summed needs a letter of its own; '...' is never summed.",
+    ),
+    (
+        "broadcast",
+        "An average over an axis loses that axis; keepdims=True keeps it with length 1, so that "
+        "the shapes still fit.",
+    ),
+    (
+        "matmul|not aligned",
+        "A product that sums over an axis needs that axis to be equally long on both sides. "
+        "Multiply with * to go number by number.",
+    ),
+    (
+        "AxisError|axis .*out of bounds",
+        "Some inputs have one axis only. Count axes from the end: the last one is −1, and "
+        "tuple(range(x.ndim - 1)) are all others, however many there are.",
+    ),
+    (
+        "values to unpack",
+        "Count the names on the left. x can have any number of axes, so its shape has no fixed "
+        "length; C is the last entry.",
+    ),
+    (
+        "UnboundLocalError",
+        "A name is used before your function gives it a value: is the line in a branch that did "
+        "not run?",
+    ),
+    ("NameError", "Is the name misspelt, or defined in a cell that you have not run?"),
+    ("IndexError", "Some inputs have one axis only: count axes from the end."),
+    (
+        "RecursionError",
+        "Your function calls itself without end. Does it use its own name where you meant another "
+        "function?",
+    ),
+    ("'keepdim'|'dim'", "NumPy's words are axis and keepdims; dim and keepdim are PyTorch's."),
+    (
+        "must be Tensor|'numpy.ndarray' object has no|not callable",
+        "The arguments that you get are NumPy arrays: x.shape is a tuple, x.size a number.",
+    ),
+    (
+        "same_kind|Cannot cast",
+        "An array of integers cannot hold decimals: make a new array of floats.",
+    ),
+    ("SystemExit", "Your function ends the program: return the result instead."),
+    ("AssertionError", "An assert of your own does not hold here: print what it compares."),
+    ("ZeroDivisionError", "A number that you divide by is zero: some inputs have variance 0."),
+)
 
 
 class Unwritten(Exception):
@@ -159,6 +213,34 @@ def as_array(what, value):
         )
     # A copy, for the reader's function may use one buffer for all its answers.
     return array if array.size > LARGE else array.astype(np.float64)
+
+
+def describe(error, reasons=()):
+    """One line for the error, one for the place, one for the reason, as far as they are known.
+
+    `reasons` are those of the exercise; they go before the general ones.
+    """
+    kind, text = type(error).__name__, _text(error)
+    lines = [f"It stopped with {kind}: {text}" if text else f"It stopped with {kind}."]
+    frame = readers_frame(error)
+    if frame is None:
+        return [*lines, *getattr(error, "__notes__", ())]
+    filename, number = frame
+    source = linecache.getline(filename, number).strip()
+    lines.append(f"Your line {number}: {source}" if source else f"It is your line {number}.")
+    for pattern, reason in (*reasons, *REASONS):
+        if re.search(pattern, f"{kind}: {text}"):
+            return [*lines, reason]
+    return lines
+
+
+def _text(error):
+    """The error's message in one line; even asking for it can fail."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        return ""
+    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def _kind(value):

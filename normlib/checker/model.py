@@ -42,12 +42,31 @@ class Slip:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """One set of arguments, chosen to show certain mistakes."""
+    r"""One set of arguments, chosen to show certain mistakes.
 
-    label: str  # fits after "On"
-    draw: Callable  # makes the arguments by name, when they are first needed
-    tolerance: float = 1e-5  # relative to the answer's size: honest float32 passes
-    delicate: bool = False  # rounding decides here
+    Parameters
+    ----------
+    label : str
+        What is special about it; fits after "On".
+    draw : callable
+        Makes the arguments, a dict by name, when they are first needed.
+    tolerance : float
+        How far an answer may be off, relative to its size. Honest float32 passes 1e-5.
+    delicate : bool
+        Rounding decides here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from normlib.checker import Probe
+    >>> print(Probe("a large cap", lambda: {"x": np.ones((2, 3)), "cap": 30.0}))
+    a large cap, x of shape (2, 3)
+    """
+
+    label: str
+    draw: Callable
+    tolerance: float = 1e-5
+    delicate: bool = False
 
     @functools.cached_property
     def given(self):
@@ -79,8 +98,8 @@ class Exercise:
     reference : callable
         As the reader's function should be, with a keyword for each mistake.
     probes : tuple of Probe
-        The first is the plain case. ``normlib.checker.probes`` has some for ``(x, weight, eps)``
-        and ``(x, weight, bias, eps)``: ``TOKENS``, ``BATCHES`` and ``IMAGES``.
+        The first is the plain case. ``normlib.checker.exercises.inputs`` has some for
+        ``(x, weight, eps)`` and ``(x, weight, bias, eps)``: ``TOKENS``, ``BATCHES``, ``IMAGES``.
     slips : tuple of Slip
         The likely ones first: of two that give the same answers, the first is named.
     checked : str
@@ -94,13 +113,14 @@ class Exercise:
     per_parameter : str
         What to do if a part with one number per parameter has more axes than one.
     reasons : tuple of (str, str)
-        What usually lies behind an error, if it is not what `crashes` says of any function.
+        Pairs of a pattern and what usually lies behind an error that has it. What is so for any
+        function comes after them.
 
     Examples
     --------
     >>> import numpy as np, normlib as nl
     >>> from normlib.checker import Exercise, Slip
-    >>> from normlib.checker.probes import TOKENS
+    >>> from normlib.checker.exercises.inputs import TOKENS
     >>> def reference(x, weight, eps, *, total=np.sum, axis=-1):
     ...     return weight * x / np.sqrt(total(x**2, axis, keepdims=True) + eps)
     >>> l2_norm = Exercise(

@@ -1,7 +1,7 @@
 """The clinic: probes that tell what a layer of unknown kind does, and patients to try them on."""
 
+from normlib.clinic.diagnosis import Chart, Diagnosis
 from normlib.clinic.examination import diagnose
-from normlib.clinic.report import Diagnosis
-from normlib.clinic.ward import BUGS, KINDS, examine, name, source
+from normlib.clinic.quiz import BUGS, KINDS, examine, identify, source
 
-__all__ = ["BUGS", "KINDS", "Diagnosis", "diagnose", "examine", "name", "source"]
+__all__ = ["BUGS", "KINDS", "Chart", "Diagnosis", "diagnose", "examine", "identify", "source"]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from normlib.clinic.calling import Subject, as_array
+from normlib.clinic.diagnosis import Diagnosis
 from normlib.clinic.measures import axes_of, extremes, invariances, scale_findings
-from normlib.clinic.report import Diagnosis
 
 BLIND = 1e-6  # relative movement below which an output counts as unmoved: rounding in float32
 

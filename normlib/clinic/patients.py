@@ -1,4 +1,4 @@
-"""Right and broken layers of (B, T, C). Each bug was reported somewhere; `ward` says where.
+"""Right and broken layers of (B, T, C). Each bug was reported somewhere; `quiz` says where.
 
 The functions of ``(x, weight, bias)`` work on NumPy arrays and on torch tensors alike.
 """

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from normlib.gpt._configs import require_choice, require_flags, require_numbers
+from normlib.gpt._fields import require_choice, require_flags, require_numbers
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
 

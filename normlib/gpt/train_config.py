@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from normlib.gpt._configs import require_choice, require_numbers
+from normlib.gpt._fields import require_choice, require_numbers
 
 
 @dataclass(frozen=True, kw_only=True)

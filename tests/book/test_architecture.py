@@ -21,7 +21,7 @@ MAY_IMPORT = GROUND | {
     "_channel_norms": {"_channels"},
     "functional": {"_channel_norms", "_inputs", "_kernels"},
     "agree": {"functional", "_probes"},
-    "checker": {"functional", "gradcheck", "_probes"},
+    "checker": set(),  # its references are its own, so that it judges the library too
     "layers": {"functional", "_inputs"},
     "clinic": {"checker"},
     "gpt": {"results"},
@@ -30,7 +30,7 @@ MAY_IMPORT = GROUND | {
     "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
-GPT = ["_configs", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
+GPT = ["_fields", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
 GPT += ["train_config", "training", "playground", "progress", "sweeps", "__main__", "__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
@@ -76,6 +76,24 @@ def test_the_modules_of_gpt_stand_on_each_other_in_order():
             if m.startswith("normlib.gpt.")
         }
         assert needed <= set(GPT[:position])
+
+
+def needs_of(folder):
+    """Pairs of a file in a folder of the checker and a module of the checker that it imports."""
+    for path in sorted((ROOT / "normlib" / "checker" / folder).glob("*.py")):
+        for module in imports(path):
+            if module.startswith("normlib."):
+                assert module != "normlib.checker", f"{path.name}: import from the module itself"
+                yield path.stem, module.removeprefix("normlib.checker.").split(".")[0]
+
+
+def test_the_engine_of_the_checker_meets_the_exercises_in_one_place():
+    """Whoever adds an exercise changes data, and no line of the engine."""
+    assert [user for user, module in needs_of(".") if module == "exercises"] == ["checking"]
+
+
+def test_the_exercises_know_what_they_are_made_of_and_not_how_they_are_judged():
+    assert {module for _, module in needs_of("exercises")} == {"exercises", "model", "attempts"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -9,10 +9,10 @@ import pytest
 import broken_layers
 import normlib as nl
 from normlib.checker.attempts import run
+from normlib.checker.checking import judge
 from normlib.checker.exercises import EXERCISES
-from normlib.checker.forward_slips import EPSILON
-from normlib.checker.ladder import examine
-from normlib.checker.probes import TOKENS
+from normlib.checker.exercises.forward import EPSILON
+from normlib.checker.exercises.inputs import TOKENS
 from normlib.checker.recognition import prediction
 from right_batch_norm import layer_in_float32
 from right_layers import (
@@ -75,7 +75,7 @@ def test_the_reference_passes(exercise):
 @every_exercise
 def test_every_slip_is_diagnosed_as_itself(exercise):
     for slip in exercise.slips:
-        report = examine(exercise, exercise.attempt(slip))
+        report = judge(exercise, exercise.attempt(slip))
         assert not report, f"no probe shows this slip, or it is no mistake: {slip} {slip.message}"
         assert messages(report, exercise) == [slip.message], slip
 
@@ -85,7 +85,7 @@ def test_every_slip_is_diagnosed_in_float32_too(exercise):
     for slip in exercise.slips:
         attempt = exercise.attempt(slip)
         single = layer_in_float32 if exercise.name == "BatchNorm" else in_float32
-        report = examine(exercise, single(attempt))
+        report = judge(exercise, single(attempt))
         assert messages(report, exercise) == [slip.message], slip
 
 
@@ -114,7 +114,7 @@ def test_every_pair_is_diagnosed_as_that_pair_or_as_an_equal(exercise, step):
         if prediction(exercise, pair, exercise.probes[0]) is None:
             continue  # together they end in an error
         tried += 1
-        named = tuple(messages(examine(exercise, exercise.attempt(*pair)), exercise))
+        named = tuple(messages(judge(exercise, exercise.attempt(*pair)), exercise))
         if named != tuple(slip.message for slip in pair):
             equals = by_messages.get(named, [()] if not named else [])
             assert any(same_answers(exercise, other, pair) for other in equals), (pair, named)
@@ -134,7 +134,7 @@ def test_a_missing_eps_and_a_tiny_one_differ_beside_another_slip():
     tiny = next(slip for slip in EPSILON if slip.changes == {"fixed_eps": 1e-12})
     for other in (slip for slip in exercise.slips if "power" not in slip.changes):
         if not (other.changes.keys() & {"fixed_eps", "eps_place", "eps_factor"} or other.rough):
-            assert tiny.message in examine(exercise, exercise.attempt(other, tiny)).lines
+            assert tiny.message in judge(exercise, exercise.attempt(other, tiny)).lines
 
 
 def test_the_references_are_the_library():

@@ -9,7 +9,7 @@ import normlib as nl
 from contract import CHAPTER_FORM, in_chapter_form
 from normlib import functional
 from normlib.checker.exercises import EXERCISES
-from normlib.checker.probes import TOKENS
+from normlib.checker.exercises.inputs import TOKENS
 from right_norms import SOLUTIONS
 
 

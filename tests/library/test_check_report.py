@@ -14,11 +14,11 @@ import torch
 
 import normlib as nl
 from broken_layers import CATALOGUES
-from normlib.checker import Exercise, Report, Slip, ladder, references
-from normlib.checker.crashes import _REASONS
+from normlib.checker import Exercise, Report, Slip, checking, exercises
+from normlib.checker.attempts import REASONS
 from normlib.checker.exercises import EXERCISES
-from normlib.checker.forward_slips import CENTERING
-from normlib.checker.probes import TOKENS
+from normlib.checker.exercises.forward import CENTERING
+from normlib.checker.exercises.inputs import TOKENS
 from right_layers import with_np_var, with_rows
 
 # --- robust against whatever is passed --------------------------------------------------------
@@ -164,7 +164,7 @@ def test_a_reader_cannot_change_what_the_checker_knows():
 
 
 def test_a_correct_answer_costs_no_search(monkeypatch):
-    monkeypatch.setattr(ladder, "recognize", lambda *args: pytest.fail("searched"))
+    monkeypatch.setattr(checking, "recognize", lambda *args: pytest.fail("searched"))
     for exercise in EXERCISES.values():
         assert nl.check(exercise.reference, exercise.name)
 
@@ -235,12 +235,13 @@ def luminance(color):
 
 def test_no_message_gives_the_solution_away():
     said = [slip.message for e in EXERCISES.values() for slip in e.slips]
-    said += [reason for _, reason in _REASONS] + [e.checked for e in EXERCISES.values()]
+    said += [reason for _, reason in REASONS] + [e.checked for e in EXERCISES.values()]
     code = re.compile(r"np\.|\*\*|sqrt\(|\.(mean|var|std|sum)\(|return weight|lambda|def |axis=")
     for message in said:
         assert not code.search(message), message
-    source = Path(references.__file__).read_text(encoding="utf-8")
-    lines = {line.strip() for line in source.splitlines() if len(line.strip()) > 12}
+    sources = Path(exercises.__file__).parent.glob("*.py")
+    lines = {line.strip() for path in sources for line in path.read_text("utf-8").splitlines()}
+    lines = {line for line in lines if len(line) > 12}
     for attempt, _ in CATALOGUES["layer_norm"].values():
         text = repr(nl.check(attempt, "layer_norm"))
         assert not any(line in text for line in lines)

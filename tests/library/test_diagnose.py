@@ -13,8 +13,8 @@ import normlib as nl
 from broken_batch_norm import BATCH_NORMS
 from broken_layers import LAYER_NORMS
 from normlib import clinic
-from normlib.clinic.report import in_short
-from normlib.clinic.ward import _PATIENTS
+from normlib.clinic.diagnosis import in_short
+from normlib.clinic.quiz import _PATIENTS
 from normlib.gpt import GPT, GPTConfig
 
 X = np.random.default_rng(14).normal(1.0, 2.0, (4, 5, 6))  # (B, T, C)
@@ -293,7 +293,7 @@ def test_an_output_by_chance_is_refused():
         nl.diagnose(lambda x: x + rng.normal(size=x.shape), X)
 
 
-# --- the ward -----------------------------------------------------------------------------------
+# --- the quiz -----------------------------------------------------------------------------------
 
 
 LETTERS = list(_PATIENTS)
@@ -302,10 +302,10 @@ LETTERS = list(_PATIENTS)
 @pytest.mark.parametrize("letter", LETTERS)
 def test_a_patient_can_be_told_from_every_other_bug_of_its_kind(letter):
     bug, where = clinic.source(letter)
-    assert clinic.name(letter, bug)
+    assert clinic.identify(letter, bug)
     assert where
     for guess in clinic.BUGS:
-        verdict = clinic.name(letter, guess)
+        verdict = clinic.identify(letter, guess)
         assert bool(verdict) == (guess == bug)
         if not verdict:
             assert len(verdict.lines) == 1
@@ -331,7 +331,7 @@ def test_the_chapter_examines_every_patient():
 
 def test_a_guess_that_is_no_bug_is_explained():
     with pytest.raises(ValueError, match="did you mean 'no eps'"):
-        clinic.name("A", "no ε")
+        clinic.identify("A", "no ε")
     with pytest.raises(ValueError, match="one of A, B"):
         clinic.examine("Z")
-    assert not clinic.name("A", None).attempted
+    assert not clinic.identify("A", None).attempted

@@ -1,4 +1,4 @@
-"""The ward: patients with hidden bugs, what they may have, and where such a bug was reported."""
+"""The quiz of the clinic: who has which bug, what it may be, and where such a bug was reported."""
 
 import functools
 from difflib import get_close_matches
@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from normlib.checker.report import Report
+from normlib.checker import Report
 from normlib.clinic import patients as p
+from normlib.clinic.diagnosis import Chart, in_short
 from normlib.clinic.examination import diagnose
-from normlib.clinic.report import Chart, in_short
 
 # What each is supposed to be.
 KINDS = {
@@ -91,7 +91,7 @@ def examine(letter):
     )
 
 
-def name(letter, bug):
+def identify(letter, bug):
     """Say whether a patient has this bug; if not, what would be different if it had.
 
     Parameters
@@ -114,7 +114,7 @@ def name(letter, bug):
     Examples
     --------
     >>> from normlib import clinic
-    >>> bool(clinic.name("E", "no eps"))
+    >>> bool(clinic.identify("E", "no eps"))
     False
     """
     own, _ = _admitted(letter)

@@ -1,15 +1,13 @@
-"""The ladder of `check`: from "not written yet" to the worst entry, the first rung that holds."""
+"""`check` and its ladder, from "not written yet" to the worst entry: the first rung that holds."""
 
 import difflib
 
 import numpy as np
 
-from normlib.checker.attempts import Fault, Unwritten, run
-from normlib.checker.crashes import describe
+from normlib.checker.attempts import Fault, Unwritten, describe, run
 from normlib.checker.model import Exercise
 from normlib.checker.recognition import close, prediction, recognize, right
 from normlib.checker.report import Report
-from normlib.checker.words import relation, shape_reason
 
 
 def check(attempt, name=None):
@@ -80,17 +78,17 @@ def check(attempt, name=None):
             "pass the function or the class itself, without parentheses: nl.check(layer_norm)."
         )
     if isinstance(name, Exercise):
-        return examine(name, attempt)
+        return judge(name, attempt)
     if name is None:
         name = str(getattr(attempt, "__name__", type(attempt).__name__))
         name = name.removeprefix("my_").removeprefix("My")
     if not isinstance(name, str) or name not in EXERCISES:
         raise ValueError(_unknown(name, EXERCISES))
-    return examine(EXERCISES[name], attempt)
+    return judge(EXERCISES[name], attempt)
 
 
 @np.errstate(all="ignore")  # answers that are nan or infinite are compared too
-def examine(exercise, attempt):
+def judge(exercise, attempt):
     """Run the attempt on the probes of the exercise and report the first rung that holds."""
     first = run(exercise, attempt, exercise.probes[0])
     if isinstance(first.error, Unwritten):
@@ -216,7 +214,7 @@ def _shape_lines(exercise, outcomes):
             if found != expected:
                 subject = _subject(exercise, part)
                 line = f"For {probe.shapes}, {subject} has shape {found}; it should be {expected}."
-                return [line, shape_reason(found, expected, exercise.per_parameter)]
+                return [line, _shape_reason(found, expected, exercise.per_parameter)]
     return []
 
 
@@ -232,9 +230,51 @@ def _unnamed(exercise, outcomes, part):
     return [
         f"On {probe}, {_subject(exercise, part)} is not right."
         + (share if len(wrong) < len(outcomes) else ""),
-        *relation(found, expected, probe.tolerance),
+        *_relation(found, expected, probe.tolerance),
     ]
 
 
 def _subject(exercise, part):
     return "the result" if len(exercise.parts) == 1 else part
+
+
+def _shape_reason(found, expected, per_parameter):
+    """The likely reason for a wrong shape."""
+    if len(expected) == 1 and len(found) > 1 and per_parameter:
+        return per_parameter
+    if found == ():
+        return "That is a single number: is the axis of an average or a sum missing?"
+    if len(found) > len(expected):
+        return "There is an axis too many: look at where you add one, or where shapes broadcast."
+    if found == expected[:-1] or found == (*expected[:-1], 1):
+        return "The last axis is averaged away: return the normalized numbers, not a statistic."
+    if sorted(found) == sorted(expected):
+        return "The axes are in another order: is there a transpose or a reshape to undo?"
+    if np.prod(found) == np.prod(expected):
+        return "The numbers are all there: reshape them to the shape of x."
+    if len(found) < len(expected):
+        return "An axis is lost: averages and sums drop their axis unless keepdims=True."
+    return "Print the shapes line by line: the first that surprises you is the place."
+
+
+def _relation(found, expected, tolerance):
+    """How a wrong answer of the right shape differs from the right one."""
+    if not np.isfinite(found).all():
+        share = np.mean(~np.isfinite(found))
+        return [
+            f"{share:.0%} of its numbers are nan or infinite: is something divided by zero, or the "
+            "root taken of a negative number?"
+        ]
+    difference = found - expected
+    factor = (found * expected).sum() / max((expected * expected).sum(), 1e-12)
+    if close(found, factor * expected, tolerance):
+        return [f"Every number is {factor:.6g} times what it should be: look for a factor."]
+    if close(found, expected + difference.mean(), tolerance):
+        return [f"Every number is off by {difference.mean():+.4g}: look for a constant added."]
+    size = max(1.0, np.abs(expected).max())
+    share = np.mean(np.abs(difference) <= tolerance * size)
+    worst = tuple(int(i) for i in np.unravel_index(np.abs(difference).argmax(), found.shape))
+    return [
+        f"{share:.0%} of its numbers are right. The worst is at {list(worst)}: "
+        f"{found[worst]:.7g}, expected {expected[worst]:.7g}."
+    ]

@@ -1,4 +1,4 @@
-"""What the clinic says: a small table, as text and as HTML."""
+"""What `diagnose` found, and the small table that shows it as text and as HTML."""
 
 from dataclasses import dataclass
 from html import escape
