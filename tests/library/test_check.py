@@ -100,8 +100,8 @@ def test_no_two_slips_can_be_confused(exercise):
             )
 
 
-# All pairs of all exercises take a minute and a half, so they run with the slow tests. Every seventh
-# meets each slip in several pairs: what is wrong with a slip itself is found at once.
+# All pairs of all exercises take a minute and a half, so they run with the slow tests. Every
+# seventh meets each slip in several pairs: what is wrong with a slip itself is found at once.
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 @every_exercise
 def test_every_pair_is_diagnosed_as_that_pair_or_as_an_equal(exercise, step):
