@@ -195,5 +195,6 @@ def test_without_running_the_book_a_computed_number_is_left_out():
 def test_the_environment_can_turn_execution_off(monkeypatch):
     config = SimpleNamespace(nb_execution_mode="cache")
     monkeypatch.setenv("BOOK_EXECUTE", "off")
-    extension("execution").use_cache_of_this_code(None, config)
+    app = SimpleNamespace(outdir="_build/html")
+    extension("execution").use_cache_of_this_code(app, config)
     assert config.nb_execution_mode == "off"
