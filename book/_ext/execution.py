@@ -80,7 +80,7 @@ def run_notebooks(app, env, docnames):
     # Only these: the cache remembers pages that are gone, or were built in another folder.
     new = cache.list_unexecuted(filter_pks=[record.pk for record in records])
     if new:
-        log.info("running %d notebooks: a few minutes where all are new", len(new))
+        log.info("notebooks to run: %d; a few minutes where all are new", len(new))
     timeout = app.config.nb_execution_timeout
     jobs = [ProcessData(record.pk, record.uri, cache, timeout, False) for record in new]
     # Threads, because they end with this process; worker processes would run on without it.

@@ -125,6 +125,17 @@ def test_neither_settings_of_a_reader_nor_the_name_of_the_folder_change_a_page(b
     assert pages_of(book) == pages_of(built)
 
 
+def test_make_starts_its_tools_without_the_python_settings_of_a_reader(tmp_path):
+    book = write(tmp_path)
+    tool = book / ".venv" / "bin" / "jupyter-book"
+    tool.unlink()
+    tool.write_text("#!/bin/sh\nenv\n", encoding="utf-8")
+    tool.chmod(0o755)
+    _, said = make(book, **settings_of_a_reader(tmp_path / "home"))
+    assert "VIRTUAL_ENV=" in said
+    assert not re.findall("(?m)^(?:PYTHON|MPLBACKEND).*", said)
+
+
 WAITS = """
 import os, time
 from pathlib import Path
@@ -134,12 +145,13 @@ while not Path("go").exists():
 """
 
 
-def pid_of_the_kernel(book):
-    """Wait until the page is being run."""
+def kernel_of(making, book):
+    """The process that runs the page, as soon as it does."""
     note = book / "book" / "kernel"
     while not note.exists() or not note.read_text():
+        assert making.poll() is None, making.communicate()
         time.sleep(0.1)
-    return int(note.read_text())
+    return psutil.Process(int(note.read_text()))
 
 
 def stop_make(making, kernel):
@@ -158,7 +170,7 @@ def kill_the_build(making, kernel):
 def test_after_the_end_of_a_build_nothing_runs_on(end, tmp_path):
     book = write(tmp_path, slow=notebook(WAITS))
     making = start(book)
-    kernel = psutil.Process(pid_of_the_kernel(book))
+    kernel = kernel_of(making, book)
     running = psutil.Process(making.pid).children(recursive=True)
     assert kernel in running
     end(making, kernel)
@@ -175,7 +187,7 @@ def test_after_a_build_that_was_killed_all_pages_are_read_again(tmp_path):
     assert passed, said
     page(book, "waits").write_text(notebook(WAITS), encoding="utf-8")
     making = start(book)
-    kill_the_build(making, psutil.Process(pid_of_the_kernel(book)))
+    kill_the_build(making, kernel_of(making, book))
     making.communicate(timeout=10)
     page(book, "waits").write_text("# Later\n", encoding="utf-8")
     passed, said = make(book)
