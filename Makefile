@@ -14,6 +14,9 @@ STUDIES := initialization warmup placement_lr init_width residual_growth norm_ty
 	samples_per_statistic silent_bugs style_probe
 TEST := $(PY) -m pytest -q -n auto --maxprocesses 4
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
+# .venv is a Python of its own: a reader's PYTHONPATH would bring other versions into it, normlib
+# among them; PYTHONWARNINGS=error would stop it, PYTHONOPTIMIZE the book's assertions.
+unexport $(filter PYTHON%,$(.VARIABLES)) MPLBACKEND
 
 book: .venv/ready
 	$(BUILD)

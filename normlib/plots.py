@@ -38,37 +38,41 @@ DARK = {
 }
 
 
+# On Matplotlib's own defaults, so that no setting of a reader's changes or breaks a figure.
+LOOK = [
+    "default",
+    {
+        "axes.edgecolor": LIGHT["mute"],
+        "axes.facecolor": LIGHT["card"],
+        "axes.grid": True,
+        "axes.labelcolor": LIGHT["ink"],
+        "axes.prop_cycle": cycler(
+            color=[LIGHT[c] for c in ("acc", "pos", "ok", "neg")],
+            linestyle=["-", "--", ":", "-."],
+        ),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlesize": "medium",
+        "figure.dpi": 110,
+        "figure.facecolor": LIGHT["card"],
+        "figure.figsize": (6.4, 3.2),
+        "figure.constrained_layout.use": True,
+        "font.size": 10.5,
+        "grid.color": LIGHT["line"],
+        "grid.linewidth": 0.8,
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+        "svg.hashsalt": "normlib",
+        "text.color": LIGHT["ink"],
+        "xtick.color": LIGHT["mute"],
+        "ytick.color": LIGHT["mute"],
+    },
+]
+
+
 def use_style():
-    """Give matplotlib the book's look; in a notebook, draw sharp figures."""
-    series = cycler(
-        color=[LIGHT[c] for c in ("acc", "pos", "ok", "neg")],
-        linestyle=["-", "--", ":", "-."],
-    )
-    mpl.rcParams.update(
-        {
-            "axes.edgecolor": LIGHT["mute"],
-            "axes.facecolor": LIGHT["card"],
-            "axes.grid": True,
-            "axes.labelcolor": LIGHT["ink"],
-            "axes.prop_cycle": series,
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "axes.titlesize": "medium",
-            "figure.dpi": 110,
-            "figure.facecolor": LIGHT["card"],
-            "figure.figsize": (6.4, 3.2),
-            "figure.constrained_layout.use": True,
-            "font.size": 10.5,
-            "grid.color": LIGHT["line"],
-            "grid.linewidth": 0.8,
-            "legend.frameon": False,
-            "lines.linewidth": 2,
-            "svg.hashsalt": "normlib",
-            "text.color": LIGHT["ink"],
-            "xtick.color": LIGHT["mute"],
-            "ytick.color": LIGHT["mute"],
-        }
-    )
+    """Give matplotlib the book's look and no other; in a notebook, draw sharp figures."""
+    plt.style.use(LOOK)
     try:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ModuleNotFoundError:  # not in a notebook

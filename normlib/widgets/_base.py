@@ -76,12 +76,13 @@ class Figure(_Live):
         )
 
     def _picture(self):
-        """Draw the point as an SVG, if matplotlib is here."""
+        """Draw the point as an SVG, if matplotlib is here and can."""
         try:
             from normlib.widgets._stills import picture
-        except ImportError:
+
+            return picture(self)
+        except Exception:  # of a library that the figure does without: its sentence says the same
             return ""
-        return picture(self)
 
     def _still(self, plt):
         """Draw the default state's point on a new matplotlib figure and return it."""

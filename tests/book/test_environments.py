@@ -144,7 +144,7 @@ def binder(tmp_path):
         for name in ("pip", "jupyter-book"):
             tool = tools / name
             tool.write_text(
-                f'#!/bin/bash\necho "{name} $* $BOOK_EXECUTE" >> {tmp_path}/calls\n'
+                f'#!/bin/bash\necho "{name} $* $BOOK_EXECUTE" >> "{tmp_path}/calls"\n'
                 "mkdir -p _build/html/notebooks && touch _build/html/notebooks/01_made.ipynb\n"
             )
             tool.chmod(0o755)
@@ -195,5 +195,24 @@ def test_without_running_the_book_a_computed_number_is_left_out():
 def test_the_environment_can_turn_execution_off(monkeypatch):
     config = SimpleNamespace(nb_execution_mode="cache")
     monkeypatch.setenv("BOOK_EXECUTE", "off")
-    extension("execution").use_cache_of_this_code(None, config)
+    app = SimpleNamespace(outdir="_build/html")
+    extension("execution").use_cache_of_this_code(app, config)
     assert config.nb_execution_mode == "off"
+
+
+def test_the_kernels_inherit_no_settings_of_a_reader(monkeypatch, tmp_path):
+    surroundings = extension("surroundings")
+    readers = {
+        "MATPLOTLIBRC": "a",
+        "MPLBACKEND": "agg",
+        "PYTHONOPTIMIZE": "1",
+        "PYTHONWARNINGS": "",
+    }
+    monkeypatch.setattr(os, "environ", readers | {"PYTHONHOME": "home", "PYTHONPATH": "mine"})
+    monkeypatch.setattr(sys, "path", ["mine", *sys.path])
+    surroundings.use_settings_of_its_own(tmp_path)
+    assert not readers.keys() & os.environ.keys()
+    # Packages may have to be found there, but for the library, which lies beside the book.
+    assert os.environ["PYTHONHOME"] == "home"
+    assert os.environ["PYTHONPATH"] == os.pathsep.join([str(ROOT), "mine"])
+    assert sys.path[:2] == [str(ROOT), "mine"]

@@ -1,0 +1,61 @@
+"""The look of the static figures: the book's own, whatever a reader's settings are."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+
+from normlib import plots, widgets
+
+READERS = {
+    "axes.facecolor": "black",
+    "font.family": "Nowhere",
+    "lines.marker": "o",
+    "savefig.format": "pdf",
+    "svg.fonttype": "none",
+    "text.usetex": True,
+}
+
+
+@pytest.fixture
+def of_a_reader():
+    """Matplotlib as a reader's matplotlibrc may set it."""
+    backend = mpl.get_backend()
+    plt.switch_backend("svg")
+    with mpl.rc_context(READERS):
+        yield
+    plt.switch_backend(backend)
+
+
+def test_the_look_starts_from_matplotlibs_own_and_leaves_the_backend(of_a_reader):
+    plt.ion()
+    plots.use_style()
+    _, own = plots.LOOK
+    assert {"lines.marker", "text.usetex"} < READERS.keys() - own.keys()
+    for name in READERS.keys() - own.keys():
+        assert mpl.rcParams[name] == mpl.rcParamsDefault[name]
+    assert mpl.RcParams({name: mpl.rcParams[name] for name in own}) == mpl.RcParams(own)
+    assert mpl.get_backend() == "svg"
+    assert mpl.is_interactive()
+
+
+def test_a_still_is_the_same_picture_and_changes_no_setting(of_a_reader):
+    set_by_the_reader = mpl.rcParams.copy()
+    picture = widgets.PrecisionLab().static_html()
+    assert mpl.rcParams == set_by_the_reader
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        assert picture == widgets.PrecisionLab().static_html()
+
+
+def test_a_still_that_cannot_be_drawn_leaves_the_figure_its_sentence(monkeypatch):
+    def fails_halfway(self, plt):
+        plt.figure()
+        raise RuntimeError("no latex")
+
+    monkeypatch.setattr(widgets.PrecisionLab, "_still", fails_halfway)
+    mine = plt.figure()
+    html = widgets.PrecisionLab().static_html()
+    assert "<img" not in html
+    assert "<p>" in html
+    assert plt.get_fignums() == [mine.number]  # none is left to appear below a cell
+    plt.close(mine)
