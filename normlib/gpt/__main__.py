@@ -39,7 +39,7 @@ def main(arguments=None):
 
 
 def _sweep(args):
-    text = load_text(args.text)
+    text = load_text(args.text, args.encoding)
     given = {name: values for name, values in vars(args).items() if values is not None}
     models, trainings = (
         grid(config, **{f.name: given[f.name] for f in fields(config) if f.name in given})
@@ -70,6 +70,7 @@ def _parser():
     one.add_argument("name", help="what to call the sweep")
     one.add_argument("--folder", default="runs", help="where to keep the runs (runs)")
     one.add_argument("--text", metavar="FILE", help="a text file (Python's own reference)")
+    one.add_argument("--encoding", default="utf-8", help="how the text file is written (utf-8)")
     one.add_argument("--probes", nargs="*", default=(), choices=list(PROBES), help="to measure")
     one.add_argument("--rows", default="placement", help="field that goes down the final table")
     one.add_argument("--columns", default="lr", help="field that goes across it")

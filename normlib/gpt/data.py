@@ -1,12 +1,25 @@
 """Text, its vocabulary, and batches of it from a seeded generator."""
 
+import codecs
 import hashlib
+import os
+import string
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 TRAINING_SHARE = 0.9
+MARKS = {  # the bytes by which a file shows its encoding; those of UTF-16 are half of UTF-32's
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+    b"\xef\xbb\xbf": "utf-8",
+}
+WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1a\x1b"})  # bytes that no text has
+NOT_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 
 @dataclass(frozen=True)
@@ -108,18 +121,32 @@ class Text:
         return ids
 
 
-def load_text(path=None):
-    """Read a text: any UTF-8 file, or the reference that comes with every Python.
+def load_text(path=None, encoding="utf-8"):
+    r"""Read a text: any text file, or the reference that comes with every Python.
 
     Parameters
     ----------
     path : str or pathlib.Path, optional
-        A text file, taken as it is. None: ``pydoc_data.topics``, about 0.46 MB of English about
-        Python, without its few characters beyond ASCII. It differs between versions of Python.
+        A text file. Every line of it ends in ``"\n"`` afterwards, so that a copy from Windows, with
+        ``"\r\n"``, has the same characters and the same fingerprint; a byte order mark at the
+        beginning is no character of the text; all else is taken as it is. None:
+        ``pydoc_data.topics``, about 0.46 MB of English about Python, without its few characters
+        beyond ASCII. It differs between versions of Python.
+    encoding : str
+        How the file writes its characters as bytes. Files from Windows may need ``"cp1252"`` or
+        ``"utf-16"``; a file that is not what this says is refused with a guess at what it is.
 
     Returns
     -------
     Text
+
+    Raises
+    ------
+    OSError
+        If there is no such file, if it is a folder, or if it cannot be read. For a text that you
+        have in memory use `Text`.
+    ValueError
+        If the file is empty, not a text, or one in another encoding; if there is no such encoding.
 
     Examples
     --------
@@ -129,11 +156,76 @@ def load_text(path=None):
     (True, True)
     """
     if path is not None:
-        return Text(Path(path).read_text(encoding="utf-8"), name=Path(path).name)
+        content = _decoded(_bytes_of(path), Path(path).name, encoding)
+        return Text(content.replace("\r\n", "\n").replace("\r", "\n"), name=Path(path).name)
     from pydoc_data.topics import topics
 
     content = "\n".join(topics[key] for key in sorted(topics))
     return Text(content.encode("ascii", "ignore").decode(), name="pydoc_data.topics")
+
+
+def _bytes_of(path):
+    """All bytes of a file; an OSError with one sentence if they are not to be had."""
+    name = os.fspath(path)
+    shown = repr(name if len(name) <= 80 else name[:40] + "…")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{shown} is a folder: name one text file in it.")
+    if not os.path.exists(path):  # False, too, for what can be no path
+        raise FileNotFoundError(
+            f"there is no file {shown}: check the path, or use Text(content) for a text itself."
+        )
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(f"{shown} cannot be read: {error.strerror}.") from None
+
+
+def _decoded(data, name, encoding):
+    """The characters of a file; a ValueError with one sentence if it is no text in this encoding.
+
+    Much decodes that is not: UTF-16 as letters between zeros, and anything as latin-1.
+    """
+    mark, content, place = _mark_of(data), "\0", ""
+    try:
+        kind = codecs.lookup(encoding).name
+        content = data.decode(encoding)
+    except LookupError:
+        raise ValueError(
+            f"there is no encoding {encoding!r} of texts: try utf-8, utf-16 or cp1252."
+        ) from None
+    except UnicodeDecodeError as error:
+        place = f" at byte {error.start:,}"
+    if "\0" not in content and (mark is None or kind.startswith(mark)):
+        return content.removeprefix("\ufeff")
+    guess = _guessed(data)
+    if guess is None:
+        raise ValueError(f"{name!r} is a binary file, not a text: save it as plain text.")
+    if kind.startswith(guess):
+        raise ValueError(f"{name!r} is damaged: it is no whole {encoding}{place}. Save it anew.")
+    raise ValueError(f'{name!r} is not {encoding}{place}: try encoding="{guess}".')
+
+
+def _mark_of(data):
+    return next((kind for mark, kind in MARKS.items() if data.startswith(mark)), None)
+
+
+def _guessed(data):
+    """What encoding the bytes may be in; None if they are no text."""
+    if kind := _mark_of(data):
+        return kind
+    for kind in WIDE:
+        letters = data[:4096].decode(kind, "replace")
+        familiar = sum(letter in string.printable for letter in letters)  # spaces at least
+        if "\0" not in letters and familiar > len(letters) / 20:
+            return kind
+    if len(data.translate(None, CONTROLS)) < len(data):
+        return None
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if data[: error.start].isascii():  # else it is UTF-8 but for one place
+            return "cp1252" if data.translate(None, NOT_CP1252) == data else "latin-1"
+    return "utf-8"
 
 
 def draw_batch(ids, batch_size, block_size, generator):

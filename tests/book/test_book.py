@@ -2,7 +2,6 @@
 
 import ast
 import re
-import statistics
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +34,6 @@ def test_a_chapter_has_the_sections_of_the_template_in_order(path):
     missing = [s for s, place in zip(SECTIONS, found, strict=True) if place == -1]
     assert not missing, f"no heading begins with {missing}"
     assert found == sorted(found), f"the sections stand in this order: {SECTIONS}"
-
-
-@chapters
-def test_a_chapter_is_of_a_readable_size(path):
-    sizes = [len(cell.lines) for cell in cells(path)]
-    assert 25 <= len(sizes) <= 45, f"a chapter has 25 to 45 cells, this one {len(sizes)}"
-    assert statistics.median(sizes) <= 6, "split your cells: half of them have at most 6 lines"
-    for cell in cells(path):
-        assert "book-only" in cell.tags or len(cell.lines) <= 20, f"over 20 lines:\n{cell.source}"
-    words = len(prose(path).split())
-    assert 2000 <= words <= 3500, f"a chapter has 2,000 to 3,500 words, this one {words}"
 
 
 @chapters
@@ -106,7 +94,7 @@ def test_only_scratch_cells_define_what_the_library_offers(path):
 def test_every_exercise_has_a_stub_and_a_solution_that_the_build_proves(path):
     text = text_of(path)
     labels = re.findall(r"\{exercise-start\}.*?\n:label: (\S+)", text)
-    assert 3 <= len(labels) <= 5, f"a chapter has 3 to 5 exercises, this one {labels}"
+    assert labels, "a chapter has an exercise"
     assert re.findall(r"\{solution-start\} (\S+)", text) == labels
     tags = [tag for cell in cells(path) for tag in cell.tags if tag in ("exercise", "solution")]
     assert tags == ["exercise", "solution"] * len(labels), "each has one cell of each tag"
@@ -114,9 +102,6 @@ def test_every_exercise_has_a_stub_and_a_solution_that_the_build_proves(path):
         if "solution" in cell.tags:
             proof = re.search(r"^assert ", cell.source, re.M)
             assert proof, f"a solution ends in an assertion:\n{cell.source}"
-    for solution in re.findall(r"\{solution-start\}.*?\{solution-end\}", text, re.S):
-        named = re.search(r"common (wrong|mistake)", solution)
-        assert named, f"name “a common wrong answer” or “common mistakes” in:\n{solution}"
 
 
 def claim_cells(path):

@@ -1,4 +1,4 @@
-"""Where notebooks run: Colab keeps what it has, and conda gets the same floors as pip."""
+"""Where notebooks run: Colab keeps what it has, conda gets pip's floors, old Pythons the pins."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from extensions import extension
 
@@ -78,6 +80,46 @@ def test_a_floor_that_colab_does_not_have_is_found(raised):
 def test_no_dependency_of_the_library_has_a_cap():
     for requirement in floors("chapters").values():
         assert {part.operator for part in requirement.specifier} == {">="}
+
+
+# Pins that nothing brings here, though elsewhere something does.
+ELSEWHERE = {
+    "overrides": "only below Python 3.12",
+    "pexpect": "not on Windows",
+    "ptyprocess": "not on Windows",
+}
+
+
+def too_new(asked, python):
+    """The packages, given with the Pythons that they ask for, that this Python cannot take."""
+    return [
+        f"{name} needs Python {needed}"
+        for name, needed in asked.items()
+        if needed and not SpecifierSet(needed).contains(python)
+    ]
+
+
+def test_the_lowest_python_can_take_every_pin():
+    """By what each package says of itself where it is installed; pip would stop at the first."""
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)$", text))
+    assert len(pins) == len(text.splitlines()) > 100
+    (promise,) = SpecifierSet(PROJECT["requires-python"])
+    there = {n: d for n in pins if (d := next(iter(metadata.distributions(name=n)), None))}
+    others = [n for n, one in there.items() if Version(one.version).public != pins[n]]
+    if others:
+        pytest.skip(f"installed without constraints.txt, so not to be judged: {others}")
+    absent = pins.keys() - there.keys() - ELSEWHERE.keys()
+    assert not absent, f"nothing brings {absent}: remove the pin, or say in ELSEWHERE what does"
+    asked = {n: one.metadata.get("Requires-Python") for n, one in there.items()}
+    assert too_new(asked, promise.version) == []
+
+
+def test_a_pin_that_the_lowest_python_cannot_take_is_found():
+    """soupsieve 4.1.2, when Debian 12 had Python 3.11.2."""
+    asked = {"soupsieve": ">=3.11.5", "brotli": None, "numpy": ">=3.11"}
+    assert too_new(asked, "3.11") == ["soupsieve needs Python >=3.11.5"]
+    assert too_new(asked, "3.11.5") == []
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def test_a_token_batch_norm_is_the_batch_norm_of_the_library():
     channels_second = x.movedim(2, 1).numpy()
     expected = np.moveaxis(nl.batch_norm(channels_second, None, None, training=True), 1, 2)
     found = coin_flips.TokenBatchNorm(5)(x).detach().numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -112,8 +112,12 @@ def test_a_test_takes_whole_batches_and_changes_nothing():
     assert torch.equal(again[1].running_mean, before)
 
 
-@pytest.mark.parametrize("size", [2, 64])
+@pytest.mark.parametrize("size", [4, 64])
 def test_a_network_of_digits_begins_as_published(size):
+    """Of two images in a batch one becomes 1 and one −1, whichever the last digit makes larger.
+
+    So runs with batches of two go their own way on every machine, and larger ones are compared.
+    """
     published = nl.load_results("batch_size").filter(batch_size=size, momentum=0.1)[0]
     assert published.provenance["corpus"]["sha256"] == digits.digits()[2]
     again = batch_size.run(size, 0.1, published["seed"], steps=51)

@@ -77,13 +77,17 @@ def in_threads(sweep):
     return threaded
 
 
-def test_the_text_and_the_vocabulary_are_given_to_the_sweep(command, monkeypatch):
+def test_the_text_and_the_vocabulary_are_given_to_the_sweep(command, monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(
         cli, "sweep", lambda *args, **options: calls.append((args, options)) or 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
         cli.main([*command, "--folder", "kept", "--tie-head", "none", "false", "--lr", "1e-4"])
+    (tmp_path / "old.txt").write_bytes("Größe".encode("cp1252"))
+    with pytest.raises(ZeroDivisionError):
+        cli.main([*command, "--text", "old.txt", "--encoding", "cp1252"])
+    assert calls[1][0][2].content == "Größe"
     ((name, pairs, text, probes), options) = calls[0]
     assert (name, text.content, [*probes], options["folder"]) == ("abc", "abc" * 40, [], "kept")
     assert [(m.tie_head, t.lr) for m, t in pairs] == [(None, 1e-4), (False, 1e-4)]
@@ -101,6 +105,7 @@ def test_help_names_all_that_can_be_chosen(capsys):
             assert "{" + ",".join(get_args(Placement)) + "}" in text
             for option in (*PROBES, "--warmup", "--tie-head", "--weight-decay", "--qk-norm"):
                 assert option in text
+            assert "--encoding ENCODING" in text
             assert "--betas" not in text
             assert "--vocab-size" not in text
 
@@ -132,10 +137,25 @@ def test_a_word_that_does_not_fit_is_a_wrong_call(arguments, words, capsys):
         (["--n-head", "3"], "n_head must divide n_embd, got 3 heads for a width of 8"),
         (["--batch-size", "0"], "batch_size must be an integer, at least 1, got 0"),
         (["--block-size", "200"], "1 of 1 runs raised an error; the tracebacks are in runs/abc/"),
-        (["--text", "none.txt"], "No such file or directory: 'none.txt'"),
+        (["--text", "none.txt"], "there is no file 'none.txt': check the path"),
+        (["--text", "."], "'.' is a folder: name one text file in it."),
+        (["--text", "old.txt"], "'old.txt' is not utf-8 at byte 2: try encoding=\"cp1252\"."),
+        (["--text", "wide.txt"], "'wide.txt' is not utf-8 at byte 0: try encoding=\"utf-16\"."),
+        (["--text", "zeros.bin"], "'zeros.bin' is a binary file, not a text"),
+        (["--text", "empty.txt"], "the text 'empty.txt' is empty"),
+        (["--encoding", "utf9"], "there is no encoding 'utf9' of texts"),
     ],
 )
-def test_what_cannot_be_run_is_one_line_of_error(arguments, message, command, capsys, monkeypatch):
+def test_what_cannot_be_run_is_one_line_of_error(
+    arguments, message, command, capsys, monkeypatch, tmp_path
+):
+    for name, data in (
+        ("old.txt", "Größe".encode("cp1252")),
+        ("wide.txt", "Größe".encode("utf-16")),
+        ("zeros.bin", bytes(100)),
+        ("empty.txt", b""),
+    ):
+        (tmp_path / name).write_bytes(data)
     monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
     assert cli.main([*command, *arguments]) == 1
     error = capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_the_gpts_of_openai_are_pre_and_post(placement, name, transformers):
     logits, loss = ours(idx[:, :-1], idx[:, 1:])
     close(logits, expected.logits[:, :-1])
     close(loss, F.cross_entropy(expected.logits[:, :-1].flatten(0, 1), idx[:, 1:].flatten()))
-    close(loss.float(), expected.loss, atol=1e-6)  # theirs is taken in float32
+    close(loss.float(), expected.loss, atol=1e-5)  # theirs is taken in float32
 
 
 @pytest.mark.parametrize("placement", ["post", "pre"])

@@ -266,7 +266,7 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_been(tmp_path):
             process.kill()
             process.wait()
             process.stdout.close()
-        alive = psutil.wait_procs(family, timeout=20)[1]
+        alive = psutil.wait_procs(family, timeout=120)[1]
         for child in alive:
             child.kill()
         assert family

@@ -1,9 +1,16 @@
 """Texts, their characters as numbers, and the windows drawn from them."""
 
+import errno
+import gzip
 import hashlib
+import itertools
 import pickle
+import re
+import sys
+from pathlib import Path
 
 import pytest
+import sklearn
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,8 +41,117 @@ def test_another_text_is_taken_from_its_file(tmp_path):
         assert (text.content, text.name) == ("Größe\nßé", "word.txt")
     assert text.chars == "\nGerßéö"
     assert text.vocab_size == 7
-    with pytest.raises(FileNotFoundError, match=r"none\.txt"):
+
+
+GERMAN = "Größe, Straße und Übermut.\nZeile zwei, Zeile drei.\n"
+GREEK = "Μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος\nοὐλομένην\n"
+EVERY = ["utf-8", "utf-8-sig", *(f"utf-{n}{end}" for n in (16, 32) for end in ("", "-le", "-be"))]
+
+
+@pytest.mark.parametrize("encoding", [*EVERY, "cp1252", "latin-1"])
+def test_a_file_is_read_in_the_encoding_that_is_named(encoding, tmp_path):
+    path = tmp_path / "german.txt"
+    path.write_bytes(GERMAN.encode(encoding))
+    assert load_text(path, encoding).content == GERMAN
+    assert load_text(path, encoding=encoding.upper()).sha256 == Text(GERMAN).sha256
+
+
+@pytest.mark.parametrize("encoding", EVERY)
+def test_a_byte_order_mark_is_no_character(encoding, tmp_path):
+    path = tmp_path / "german.txt"
+    path.write_bytes(("\ufeff" + GERMAN).encode(encoding.removesuffix("-sig")))
+    assert load_text(path, encoding.removesuffix("-sig")).content == GERMAN
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_lines_end_alike_wherever_a_file_was_written(encoding, tmp_path):
+    path = tmp_path / "german.txt"
+    for end in ("\n", "\r\n", "\r"):
+        path.write_bytes(GERMAN.replace("\n", end).encode(encoding))
+        assert load_text(path, encoding) == Text(GERMAN, name="german.txt")
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "message"),
+    [
+        *(
+            (text.encode(kind), "utf-8", rf'is not utf-8.*: try encoding="{kind}"\.$')
+            for text in (GERMAN, GREEK, "to be\n")
+            for kind in EVERY[2:]
+        ),
+        (GERMAN.encode("cp1252"), "utf-8", r'is not utf-8 at byte 2: try encoding="cp1252"\.$'),
+        (b"\x81" + GERMAN.encode("latin-1"), "utf-8", r'is not utf-8 .*encoding="latin-1"\.$'),
+        (GERMAN.encode("latin-1"), "ascii", r'is not ascii at byte 2: try encoding="cp1252"\.$'),
+        (GERMAN.encode(), "ascii", r'is not ascii at byte 2: try encoding="utf-8"\.$'),
+        (GERMAN.encode("utf-8-sig"), "cp1252", r'is not cp1252: try encoding="utf-8"\.$'),
+        (GERMAN.encode("utf-16"), "latin-1", r'is not latin-1: try encoding="utf-16"\.$'),
+        (GREEK.encode("utf-16-le"), "latin-1", r'is not latin-1: try encoding="utf-16-le"\.$'),
+        (GERMAN.encode() + b"\xff", "utf-8", r"is damaged: it is no whole utf-8 at byte 55\. Save"),
+        (GERMAN.encode("utf-16")[:-1], "utf-16", "is damaged: it is no whole utf-16 at byte 102"),
+        (b"a", "utf9", "there is no encoding 'utf9' of texts: try utf-8, utf-16 or cp1252"),
+        (b"a", "hex", "there is no encoding 'hex' of texts"),
+        (b"", "utf-8", "the text 'odd.txt' is empty"),
+        (b"\xef\xbb\xbf", "utf-8", "the text 'odd.txt' is empty"),
+    ],
+    ids=itertools.count(),
+)
+def test_a_file_in_another_encoding_is_refused_with_the_name_of_one(
+    data, encoding, message, tmp_path
+):
+    path = tmp_path / "odd.txt"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_text(path, encoding)
+    assert ("'odd.txt'" in str(caught.value)) == ("there is no" not in message)
+    assert "\n" not in str(caught.value)
+    if found := re.search(r'try encoding="(.*)"', str(caught.value)):
+        assert load_text(path, found[1]).content in (GERMAN, GREEK, "to be\n", "\x81" + GERMAN)
+
+
+BINARY = {
+    "photo.jpg": lambda: (
+        Path(sklearn.__file__).parent / "datasets/images/flower.jpg"
+    ).read_bytes(),
+    "archive.gz": lambda: gzip.compress(GERMAN.encode()),
+    "zeros.bin": lambda: bytes(1000),
+    "floats.bin": lambda: torch.linspace(-1, 1, 1000).numpy().tobytes(),
+    "integers.bin": lambda: torch.arange(1, 5000, dtype=torch.int16).numpy().tobytes(),
+    "ascii.tar": lambda: b"a.txt".ljust(512, b"\0") + b"to be or not to be\n".ljust(512, b"\0"),
+    "python": lambda: Path(sys.executable).resolve().read_bytes(),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_a_binary_file_is_refused_by_name(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(BINARY[name]())
+    with pytest.raises(ValueError, match=f"'{name}' is a binary file, not a text: save it as pl"):
+        load_text(path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["To be, or not to be...", "To be,\nor not to be\n" * 9999, "a\0b", "x" * 5000, "", "none.txt"],
+)
+def test_a_text_in_place_of_a_path_is_answered_in_one_short_line(given):
+    with pytest.raises(FileNotFoundError, match=r"no file '.*use Text\(content\)") as caught:
+        load_text(given)
+    assert len(str(caught.value)) < 150
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"none\.txt': check the path"):
         load_text(tmp_path / "none.txt")
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path.name}' is a folder: name one text"):
+        load_text(tmp_path)
+    path = tmp_path / "locked.txt"
+    path.write_text("abc")
+    # As the system does; root may read everything.
+    denied = PermissionError(errno.EACCES, "Permission denied", str(path))
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (_ for _ in ()).throw(denied))
+    with pytest.raises(PermissionError, match=r"locked\.txt' cannot be read: Permission denied\.$"):
+        load_text(path)
 
 
 def test_the_fingerprint_is_that_of_the_content():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import normlib.functional as nf
-from contract import assert_same, torch_results
+from contract import assert_same, growth, rounding_of_sums, torch_results
 from normlib._probes import EPS, tolerance
 from normlib.gradcheck import check_vjp
 
@@ -30,12 +30,6 @@ def problems(draw, spatial=0):
     return x, weight, bias, draw(st.sampled_from(EPS)), rng.normal(size=shape).astype(dtype)
 
 
-def spread(sets, eps):
-    """How much rounding grows: (|x| / sd)², for x cut into rows that share their statistics."""
-    sets = sets.astype(np.float64)
-    return 1 + float((np.abs(sets).max(1) ** 2 / (sets.var(1) + eps)).max())
-
-
 def buffers(rng, channels, dtype=np.float64):
     return rng.normal(size=channels).astype(dtype), rng.uniform(0.5, 2, channels).astype(dtype)
 
@@ -54,7 +48,7 @@ def test_norms_with_buffers_and_their_gradients_match_torch(name, data, momentum
     )
     y, vjp = getattr(nf, f"{name}_vjp")(x, mean, var, weight, bias, *rest)
     sets = x.swapaxes(0, 1).reshape(x.shape[1] * (1 if name == "batch_norm" else len(x)), -1)
-    assert_same([y, *vjp(dy)], expected, x.dtype, spread(sets, eps) if measured else 10.0)
+    assert_same([y, *vjp(dy)], expected, x.dtype, growth(sets, eps) if measured else 10.0)
     assert_same([mean, var], [torch_mean.numpy(), torch_var.numpy()], x.dtype)
     assert measured or (mean.tolist(), var.tolist()) == tuple(b.tolist() for b in before)
     again = getattr(nf, name)(x, *(b.copy() for b in before), weight, bias, *rest)
@@ -77,8 +71,8 @@ def test_group_norm_and_its_gradient_match_torch(problem, data):
     )
     if alone:
         expected[2] = None
-    amplified = spread(x.reshape(x.shape[0] * groups, -1), eps)
-    assert_same([y, *vjp(dy)], expected, x.dtype, amplified)
+    rows = x.reshape(x.shape[0] * groups, -1)
+    assert_same([y, *vjp(dy)], expected, x.dtype, growth(rows, eps))
     np.testing.assert_array_equal(y, nf.group_norm(x, groups, weight, bias, eps))
 
 
@@ -179,23 +173,18 @@ def wide(a):
 
 @pytest.mark.parametrize("shape", [(64, 4, 512), (512, 4), (3, 8, 1000, 2), (4096, 4)])
 @pytest.mark.parametrize("name", NORMS)
-def test_a_large_offset_costs_no_more_accuracy_than_in_torch(name, shape):
+def test_a_large_offset_costs_no_accuracy(name, shape):
+    """No more than the sums that a statistic takes; of E[x²] − E[x]² no digit would be left."""
     if name == "instance_norm" and len(shape) == 2:
         shape = (4, 3, shape[0])
     x = (1e4 + np.random.default_rng(7).normal(size=shape)).astype(np.float32)
     groups, dy = 1 if len(shape) == 2 else 2, x[::-1] - x.mean()
-    tensor, f = torch.tensor(x, requires_grad=True), torch.nn.functional
-    theirs = {
-        "batch_norm": lambda: f.batch_norm(tensor, None, None, training=True),
-        "instance_norm": lambda: f.instance_norm(tensor),
-        "group_norm": lambda: f.group_norm(tensor, groups),
-    }[name]()
-    theirs = theirs.detach().numpy(), *torch.autograd.grad(theirs, tensor, torch.tensor(dy))
+    sets = {"batch_norm": shape[1], "instance_norm": shape[0] * shape[1]}
+    together = x.size // sets.get(name, shape[0] * groups)
     (exact, exact_vjp), (y, vjp) = (call(name, a, vjp=True, groups=groups) for a in (wide(x), x))
-    for ours, other, true in zip(
-        (y, vjp(dy)[0]), theirs, (exact, exact_vjp(wide(dy))[0]), strict=True
-    ):
-        assert np.abs(ours - true).max() <= np.abs(np.asarray(other) - true).max()
+    for found, expected in (y, exact), (vjp(dy)[0], exact_vjp(wide(dy))[0]):
+        error = np.abs(found - expected).max()
+        assert error <= rounding_of_sums(together, np.float32) * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +225,7 @@ def test_half_precision_is_computed_in_float32(name):
     expected, expected_vjp = call(name, *single, vjp=True)
     for found, wanted in zip((y, *vjp(x)), (expected, *expected_vjp(single[0])), strict=True):
         assert found.dtype == np.float16
-        np.testing.assert_array_equal(found, wanted.astype(np.float16))
+        np.testing.assert_array_max_ulp(found, wanted.astype(np.float16), 1)  # a tie, either way
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -295,7 +284,7 @@ def test_nan_stays_in_its_set():
 
 
 @pytest.mark.parametrize("shape", [(90000, 2), (40, 2, 3000), (30, 10, 20)])
-def test_batch_norm_follows_torch_where_blocks_differ_or_hold_infinity(shape):
+def test_blocks_of_batch_norm_may_differ_or_hold_infinity(shape):
     """The mean drifts from block to block, and one number of the first channel is infinite."""
     x = np.random.default_rng(14).normal(size=shape).astype(np.float32)
     x += np.linspace(0, 50, len(x), dtype=np.float32).reshape(-1, *(1 for _ in shape[1:]))
@@ -304,11 +293,14 @@ def test_batch_norm_follows_torch_where_blocks_differ_or_hold_infinity(shape):
     y = nf.batch_norm(x, mean, var, training=True, momentum=1.0)
     buffers = torch.zeros(2, shape[1])
     theirs = torch.nn.functional.batch_norm(torch.tensor(x), *buffers, training=True, momentum=1.0)
-    np.testing.assert_allclose(y, theirs, atol=2e-5)
+    np.testing.assert_array_equal(y[:, 0], theirs[:, 0])
     np.testing.assert_array_equal((mean[0], var[0]), buffers.numpy()[:, 0])
-    axes = (0, *range(2, x.ndim))  # PyTorch's own sums are not exact enough to compare with
-    np.testing.assert_allclose(mean[1:], wide(x[:, 1:]).mean(axes), rtol=1e-6)
-    np.testing.assert_allclose(var[1:], wide(x[:, 1:]).var(axes, ddof=1), rtol=1e-6)
+    rest, axes = wide(x[:, 1:]), (0, *range(2, x.ndim))
+    allowed = rounding_of_sums(rest[:, 0].size, np.float32)
+    np.testing.assert_allclose(mean[1:], rest.mean(axes), rtol=allowed)
+    np.testing.assert_allclose(var[1:], rest.var(axes, ddof=1), rtol=allowed)
+    exact = (rest - rest.mean(axes, keepdims=True)) / rest.std(axes, keepdims=True)
+    np.testing.assert_allclose(y[:, 1:], exact, rtol=0, atol=allowed * np.abs(exact).max())
 
 
 X, READ_ONLY = np.ones((2, 4, 3)), np.broadcast_to(1.0, 4)

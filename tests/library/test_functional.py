@@ -12,7 +12,9 @@ from contract import (
     assert_same,
     check_backward,
     check_forward,
+    growth,
     in_chapter_form,
+    rounding_of_sums,
     torch_results,
 )
 
@@ -38,12 +40,6 @@ def problems(draw):
     return x, tail, weight, bias, draw(eps_values), rng.normal(size=x.shape).astype(dtype)
 
 
-def amplification(x, shape):
-    """Rounding x by one part in 2^24 moves x_hat by up to |x| / sd of that."""
-    rows = x.reshape(-1, int(np.prod(shape))).astype(np.float64)
-    return max(1.0, float((np.abs(rows).max(1) / rows.std(1)).max()))
-
-
 @given(problems())
 @settings(max_examples=150, deadline=None)
 def test_layer_norm_and_its_gradient_match_torch(problem):
@@ -52,7 +48,8 @@ def test_layer_norm_and_its_gradient_match_torch(problem):
     np.testing.assert_array_equal(y, nl.layer_norm(x, shape, weight, bias, eps))
     theirs = torch.nn.functional.layer_norm
     expected = torch_results(lambda x, w, b: theirs(x, shape, w, b, eps), (x, weight, bias), dy)
-    assert_same([y, *vjp(dy)], expected, x.dtype, amplification(x, shape) ** 2)
+    rows = x.reshape(-1, int(np.prod(shape)))
+    assert_same([y, *vjp(dy)], expected, x.dtype, growth(rows, eps))
 
 
 @given(problems())
@@ -101,8 +98,8 @@ def test_blocks_do_not_show():
     dx, dweight, dbias = vjp(dy)
     for i in (0, 341, 342, 1999):
         row, row_vjp = nl.layer_norm_vjp(x[i], (96,), weight, bias)
-        np.testing.assert_array_equal(y[i], row)
-        np.testing.assert_array_equal(dx[i], row_vjp(dy[i])[0])
+        np.testing.assert_allclose(y[i], row, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(dx[i], row_vjp(dy[i])[0], rtol=0, atol=1e-12)
     x_hat = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
     np.testing.assert_allclose(dweight, (dy * x_hat).sum(0), rtol=1e-10)
     np.testing.assert_allclose(dbias, dy.sum(0), rtol=1e-10)
@@ -116,7 +113,7 @@ def test_half_precision_is_computed_in_float32():
     ):
         assert found.dtype == np.float16
         expected = norm(torch.tensor(x).float(), (4,)).half().numpy()
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_max_ulp(found, expected, 1)  # a tie may be rounded either way
 
 
 NORMS = [
@@ -162,12 +159,12 @@ def test_rms_norm_without_eps_uses_the_machine_epsilon_of_the_compute_dtype():
 
 
 @pytest.mark.parametrize("norm", ["layer_norm", "rms_norm"])
-def test_a_large_offset_costs_no_more_accuracy_than_in_torch(norm):
+def test_a_large_offset_costs_no_accuracy(norm):
+    """No more than the sums of 512 numbers must; of E[x²] − E[x]² no digit would be left."""
     x = (1e4 + np.random.default_rng(0).normal(size=(64, 512))).astype(np.float32)
     exact = getattr(nl, norm)(x.astype(np.float64), (512,), eps=1e-5)
-    ours = getattr(nl, norm)(x, (512,), eps=1e-5)
-    theirs = getattr(torch.nn.functional, norm)(torch.tensor(x), (512,), eps=1e-5).numpy()
-    assert np.abs(ours - exact).max() <= np.abs(theirs - exact).max()
+    error = np.abs(getattr(nl, norm)(x, (512,), eps=1e-5) - exact).max()
+    assert error <= rounding_of_sums(512, np.float32) * np.abs(exact).max()
 
 
 def test_awkward_arrays_are_accepted_and_left_alone():

@@ -69,5 +69,5 @@ def test_a_chapter_becomes_a_document(browser, book):
     assert page.evaluate("self.was") == "light"
     assert page.evaluate(theme) == "dark"
     assert pdf.startswith(b"%PDF")
-    assert 8 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 30
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 1  # more than a screen
     page.close()

@@ -33,7 +33,6 @@ def test_the_table_of_times_says_what_the_chapters_say_and_how_long_they_ran(bro
         name = page.locator("article h1").inner_text().rstrip("#").strip()
         assert title == f"{int(path.stem[:2])}. {name}"
         assert page.locator(".reading-time").inner_text() == f"{minutes} minutes"
-        assert 20 <= int(minutes) <= 50
         assert int(exercises) == text_of(path).count("{exercise-start}")
         assert int(seconds) >= 1
     page.close()
