@@ -11,12 +11,10 @@ from torch.nn import functional as F
 from normlib.gpt._configs import require_choice, require_flags, require_numbers
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
+from normlib.placements import PLACEMENTS, Placement
 
-Placement = Literal["post", "pre", "peri", "reordered", "deepnorm", "none"]
 Activation = Literal["gelu", "gelu_tanh", "relu"]
 Init = Literal["xavier", "gpt2"]
-
-FINAL_NORM = ("pre", "peri", "reordered")  # the others end in a norm, or have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +43,8 @@ class GPTConfig:
 
         deepnorm takes α = (2 n_layer)^¼ and starts the weights of values, of the attention's
         output and of the MLP smaller by β = (8 n_layer)^−¼.
-    norm : {"layernorm", "rmsnorm", "dyt"}, default: "layernorm"
-        Which norm, everywhere in the model.
+    norm : str, default: "layernorm"
+        Which norm, everywhere in the model: a name that `make_norm` knows.
     qk_norm : bool, default: False
         Normalize queries and keys, head by head, before their dot product.
     norm_eps : float, default: 1e-5
@@ -195,9 +193,10 @@ class Block(nn.Module):
         self.placement = config.placement
         self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
         self.attn, self.mlp = Attention(config), MLP(config)
-        if config.placement != "none":
+        norms = len(PLACEMENTS[config.placement].norms)  # of each sublayer
+        if norms >= 1:
             self.norm_1, self.norm_2 = _norm(config), _norm(config)
-        if config.placement == "peri":
+        if norms == 2:
             self.norm_1_out, self.norm_2_out = _norm(config), _norm(config)
 
     def forward(self, x):
@@ -252,7 +251,8 @@ class GPT(nn.Module):
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.final_norm = _norm(config) if config.placement in FINAL_NORM else nn.Identity()
+        final_norm = PLACEMENTS[config.placement].final_norm  # the others end in one, or have none
+        self.final_norm = _norm(config) if final_norm else nn.Identity()
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.wte.weight

@@ -1,7 +1,7 @@
 // The gradient highway: put norms on the wire, see how stream and gradient change from level to level.
 import { attr, button, checked, clamp, fmt, frame, guess, h, nextId, number, oneOf, onWidth, path, perFrame, radios, slider, speaker, store, tween, whole } from "./core.js";
-import { PLACEMENTS, PLACEMENT_NAMES } from "./placements.js";
 
+const PLACEMENT_NAMES = Object.keys(PLACEMENTS);
 const SERIES = { residual_rms: "rms", stream_grad_norm: "gradient", grad_norm: "weight" }; // mine → ours
 const MOST_LEVELS = 300;
 const DEPTHS = { start: DATA.start.depths, trained: DATA.trained.depths };

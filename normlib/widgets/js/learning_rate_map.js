@@ -1,6 +1,5 @@
 // The learning-rate map: which rates train which placement, without and with warm-up.
 import { attr, button, bytes, checked, clamp, fmt, frame, guess, h, nextId, number, oneOf, onWidth, path, perFrame, radios, scale, slider, speaker, store, whole } from "./core.js";
-import { PLACEMENTS } from "./placements.js";
 
 const { rates: RATES, depths: DEPTHS, warmups: WARMUPS, placements: ROWS } = DATA;
 const { seeds: SEEDS, unigram: UNIGRAM } = DATA;
