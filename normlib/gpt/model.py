@@ -193,11 +193,9 @@ class Block(nn.Module):
         self.placement = config.placement
         self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
         self.attn, self.mlp = Attention(config), MLP(config)
-        norms = len(PLACEMENTS[config.placement].norms)  # of each sublayer
-        if norms >= 1:
-            self.norm_1, self.norm_2 = _norm(config), _norm(config)
-        if norms == 2:
-            self.norm_1_out, self.norm_2_out = _norm(config), _norm(config)
+        names = ("norm_1", "norm_2", "norm_1_out", "norm_2_out")
+        for name in names[: 2 * len(PLACEMENTS[config.placement].norms)]:
+            self.add_module(name, _norm(config))
 
     def forward(self, x):
         """Map the residual stream (B, T, C) to the residual stream (B, T, C)."""
@@ -251,8 +249,8 @@ class GPT(nn.Module):
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        final_norm = PLACEMENTS[config.placement].final_norm  # the others end in one, or have none
-        self.final_norm = _norm(config) if final_norm else nn.Identity()
+        row = PLACEMENTS[config.placement]
+        self.final_norm = _norm(config) if row.final_norm else nn.Identity()
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.wte.weight
