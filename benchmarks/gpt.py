@@ -25,6 +25,7 @@ from nanogpt_style import NanoGPT
 
 from normlib.gpt import GPTConfig, TrainConfig, Trainer, grid, load_text, sweep, train
 from normlib.gpt.provenance import provenance
+from normlib.placements import PLACEMENTS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "gpt.json"
@@ -40,7 +41,7 @@ THEIR_NAMES = {  # the beginning of a name in a state dict: ours → theirs
     "final_norm": "ln_f",
     "head": "lm_head",
 }
-PLACEMENTS = ("none", "post", "deepnorm", "reordered", "peri")  # relative to pre
+OTHERS = tuple(name for name in PLACEMENTS if name != "pre")  # timed relative to pre
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Case:
     batch_size: int
     steps: int
     rounds: int
-    placements: tuple = PLACEMENTS
+    placements: tuple = OTHERS
 
 
 CASES = (

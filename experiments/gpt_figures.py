@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from normlib.gpt import load_text
+from normlib.placements import MEASURED
 from normlib.results import Runs
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "normlib" / "results"
-PLACEMENTS = ["post", "pre", "peri", "reordered", "deepnorm", "none"]
 STREAM = {"rms": "residual_rms", "gradient": "stream_grad_norm"}  # name in the data → probe
 BLOCKS = {**STREAM, "weight": "grad_norm"}
 
@@ -77,7 +77,7 @@ def gradient_highway(folder=RESULTS):
                 )
                 for depth in depths
             }
-            for placement in PLACEMENTS
+            for placement in MEASURED
         }
         for init in ("xavier", "gpt2")
     }
@@ -105,7 +105,7 @@ def gradient_highway(folder=RESULTS):
                     str(depth): before_and_after(trained.filter(placement=placement, n_layer=depth))
                     for depth in trained.distinct("n_layer")
                 }
-                for placement in PLACEMENTS
+                for placement in MEASURED
             },
         },
     }
@@ -126,7 +126,7 @@ def learning_rate_map(folder=RESULTS):
     """Final validation losses of every run of placement_lr, and its curve in one byte per point."""
     runs = Runs.load(folder / "placement_lr.json")
     axes = {name: runs.distinct(name) for name in ("n_layer", "warmup", "placement", "lr")}
-    axes["placement"] = PLACEMENTS
+    axes["placement"] = MEASURED
     whole = max((run.steps for run in runs), key=len)
     steps = sorted({*whole[::2], whole[-1]})
     curves = bytearray()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from normlib.gpt import GPTConfig, TrainConfig, grid
+from normlib.placements import MEASURED
 from study import interval, publish
 
 NAME = "initialization"
@@ -10,12 +11,12 @@ PROBES = ("residual_rms", "grad_norm", "stream_grad_norm")
 
 
 def pairs(vocab_size):
-    """Six placements, depths 2 to 32, two inits, two widths, eight seeds; nothing is trained."""
+    """All placements, depths 2 to 32, two inits, two widths, eight seeds; nothing is trained."""
     models = grid(
         GPTConfig(vocab_size=vocab_size, activation="relu"),
         n_embd=[64, 256],
         init=["xavier", "gpt2"],
-        placement=["post", "pre", "peri", "reordered", "deepnorm", "none"],
+        placement=MEASURED,
         n_layer=[2, 4, 8, 16, 32],
     )
     return models * grid(TrainConfig(steps=0, batch_size=8, eval_windows=64), seed=range(8))

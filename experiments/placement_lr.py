@@ -1,6 +1,7 @@
 """Which learning rates train which placement, with and without warm-up, at two depths?"""
 
 from normlib.gpt import GPTConfig, TrainConfig, grid
+from normlib.placements import MEASURED
 from study import publish
 
 NAME = "placement_lr"
@@ -8,11 +9,11 @@ RATES = [3e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
 
 
 def pairs(vocab_size):
-    """Six placements, eight rates, two warm-ups, two depths, three seeds."""
+    """All placements, eight rates, two warm-ups, two depths, three seeds."""
     models = grid(
         GPTConfig(vocab_size=vocab_size, n_embd=48),
         n_layer=[6, 12],
-        placement=["post", "pre", "peri", "reordered", "deepnorm", "none"],
+        placement=MEASURED,
     )
     trainings = grid(
         TrainConfig(steps=200, batch_size=8, log_every=5),

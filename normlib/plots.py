@@ -11,31 +11,9 @@ import numpy as np
 from cycler import cycler
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-# The same names and values as the custom properties in book/_static/book.css.
-LIGHT = {
-    "ink": "#1d2430",
-    "mute": "#596273",
-    "line": "#d4d9e3",
-    "card": "#ffffff",
-    "acc": "#6d28d9",
-    "acc-soft": "#ede7fb",
-    "neg": "#1f6fd1",
-    "pos": "#dd6b10",
-    "ok": "#0b7a53",
-    "no": "#b3261e",
-}
-DARK = {
-    "ink": "#e7eaf1",
-    "mute": "#a7b0c0",
-    "line": "#3b4352",
-    "card": "#161a21",
-    "acc": "#b79dff",
-    "acc-soft": "#362a57",
-    "neg": "#62a3ff",
-    "pos": "#ff9b45",
-    "ok": "#4fd3a0",
-    "no": "#ff8a80",
-}
+from normlib.palette import DARK, LIGHT, SERIES
+
+__all__ = ["DARK", "LIGHT", "influence", "plane_and_sphere", "selectable_keys", "use_style"]
 
 
 # On Matplotlib's own defaults, so that no setting of a reader's changes or breaks a figure.
@@ -47,7 +25,7 @@ LOOK = [
         "axes.grid": True,
         "axes.labelcolor": LIGHT["ink"],
         "axes.prop_cycle": cycler(
-            color=[LIGHT[c] for c in ("acc", "pos", "ok", "neg")],
+            color=[LIGHT[c] for c in SERIES],
             linestyle=["-", "--", ":", "-."],
         ),
         "axes.spines.right": False,

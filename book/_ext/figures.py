@@ -15,7 +15,7 @@ import rjsmin
 from myst_nb.sphinx_ import NbMetadataCollector
 
 from normlib import widgets
-from normlib.plots import DARK, LIGHT
+from normlib.palette import DARK, LIGHT
 from normlib.widgets._modules import page_script
 
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')

@@ -11,12 +11,10 @@ from torch.nn import functional as F
 from normlib.gpt._fields import require_choice, require_flags, require_numbers
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
+from normlib.placements import PLACEMENTS, Placement
 
-Placement = Literal["post", "pre", "peri", "reordered", "deepnorm", "none"]
 Activation = Literal["gelu", "gelu_tanh", "relu"]
 Init = Literal["xavier", "gpt2"]
-
-FINAL_NORM = ("pre", "peri", "reordered")  # the others end in a norm, or have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +43,8 @@ class GPTConfig:
 
         deepnorm takes α = (2 n_layer)^¼ and starts the weights of values, of the attention's
         output and of the MLP smaller by β = (8 n_layer)^−¼.
-    norm : {"layernorm", "rmsnorm", "dyt"}, default: "layernorm"
-        Which norm, everywhere in the model.
+    norm : str, default: "layernorm"
+        Which norm, everywhere in the model: a name that `make_norm` knows.
     qk_norm : bool, default: False
         Normalize queries and keys, head by head, before their dot product.
     norm_eps : float, default: 1e-5
@@ -195,10 +193,9 @@ class Block(nn.Module):
         self.placement = config.placement
         self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
         self.attn, self.mlp = Attention(config), MLP(config)
-        if config.placement != "none":
-            self.norm_1, self.norm_2 = _norm(config), _norm(config)
-        if config.placement == "peri":
-            self.norm_1_out, self.norm_2_out = _norm(config), _norm(config)
+        names = ("norm_1", "norm_2", "norm_1_out", "norm_2_out")
+        for name in names[: 2 * len(PLACEMENTS[config.placement].norms)]:
+            self.add_module(name, _norm(config))
 
     def forward(self, x):
         """Map the residual stream (B, T, C) to the residual stream (B, T, C)."""
@@ -252,7 +249,8 @@ class GPT(nn.Module):
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.final_norm = _norm(config) if config.placement in FINAL_NORM else nn.Identity()
+        row = PLACEMENTS[config.placement]
+        self.final_norm = _norm(config) if row.final_norm else nn.Identity()
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.wte.weight

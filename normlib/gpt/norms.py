@@ -1,6 +1,6 @@
 """The norms that a GPT can be built with: PyTorch's own where they exist."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -84,4 +84,4 @@ def make_norm(name, dim, eps=1e-5, bias=True):
             return nn.RMSNorm(dim, eps=eps)
         case "dyt":
             return DynamicTanh(dim, bias=bias)
-    raise ValueError(f"norm must be layernorm, rmsnorm or dyt, got {name!r}.")
+    raise ValueError(f"norm must be one of {', '.join(get_args(Norm))}; got {name!r}.")

@@ -11,17 +11,21 @@ import torch
 from torch.nn import functional as F
 
 from normlib.gpt.data import load_text
-from normlib.gpt.model import GPTConfig, Placement
+from normlib.gpt.model import GPTConfig
 from normlib.gpt.norms import Norm
 from normlib.gpt.train_config import TrainConfig
 from normlib.gpt.training import Trainer
+from normlib.palette import LIGHT, SERIES
+from normlib.placements import PLACEMENTS
 
 CURVES = 4  # the run that trains and the three before it
 POINTS = 200  # of a curve
 PAUSE = 0.5  # seconds between two drawings
 CHARACTERS = 120  # of a sample
 MOST_LAYERS, MOST_STEPS = 24, 5000
-STROKES = [("#8b5cf6", ""), ("#dd6b10", "7 4"), ("#0f9d6b", "2 3"), ("#3b82e0", "9 3 2 3")]
+STROKES = [*zip((LIGHT[name] for name in SERIES), ("", "7 4", "2 3", "9 3 2 3"), strict=True)]
+# A light card on a dark page too, as all drawings of a notebook are.
+CARD = f"padding:8px;background:{LIGHT['card']};color:{LIGHT['ink']}"
 TRAINING = threading.Lock()  # held while a model trains, so that two never do
 latest = None  # the panel made last
 
@@ -83,7 +87,7 @@ class _Panel:
         self.text, self.runs, self.stop = text, [], threading.Event()
         self.frequencies = _letter_frequencies(text)
         self.controls = {
-            "placement": w.Dropdown(options=get_args(Placement), value="post"),
+            "placement": w.Dropdown(options=[*PLACEMENTS], value="post"),
             "norm": w.Dropdown(options=get_args(Norm), value="layernorm"),
             "rate": w.FloatText(value=3e-3, step=1e-3),
             "warm-up": w.IntText(value=0, step=10),
@@ -189,7 +193,8 @@ class _Panel:
         keys = "".join(_key(*pair) for pair in zip(self.runs, STROKES, strict=False))
         sample = f"The model writes:<pre>{html.escape(self.sample)}</pre>" if self.sample else ""
         self.picture.value = (
-            f'<div style="display:flex;flex-wrap:wrap">{loss}{norm}</div>{keys}{sample}'
+            f'<div style="{CARD}"><div style="display:flex;flex-wrap:wrap">{loss}{norm}</div>'
+            f"{keys}</div>{sample}"
         )
 
 

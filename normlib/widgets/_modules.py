@@ -1,12 +1,15 @@
 """From the sources of a figure to one ES module for Jupyter, and to one classic script for a page.
 
 A module script cannot be loaded from a disk, and anywidget takes a single file; so the figure, the
-core that it imports, its stylesheet and its data are joined here. Nothing joined is kept.
+core that it imports, its stylesheet and its data are joined here. Nothing joined is kept. A figure
+that speaks of placements gets those that were measured as PLACEMENTS, and a color for each.
 """
 
 import json
 import re
 from pathlib import Path
+
+from normlib.placements import MEASURED, PLACEMENTS
 
 HERE = Path(__file__).parent
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.M)
@@ -14,14 +17,31 @@ EXPORT = re.compile(r"^export (?!default)", re.M)
 
 
 def module(file, minify=str):
-    """One ES module: what the figure imports, its CSS and DATA as constants, the figure itself."""
+    """One ES module: what the figure is made from as constants, what it imports, the figure."""
+    scripts = "\n".join(_with_imports(file))
     css = (HERE / "css" / f"{name}.css" for name in ("core", file))
     style = "\n".join(path.read_text(encoding="utf-8") for path in css)
     data = HERE / "data" / f"{file}.json"
-    constants = f"const CSS = {_literal(minify(style))};\n"
+    constants = {}
     if data.exists():
-        constants += f"const DATA = {_literal(json.loads(data.read_text(encoding='utf-8')))};\n"
-    return constants + "\n".join(_with_imports(file))
+        constants["DATA"] = json.loads(data.read_text(encoding="utf-8"))
+    if "PLACEMENTS" in scripts:
+        constants["PLACEMENTS"] = {name: _told(PLACEMENTS[name]) for name in MEASURED}
+        style += _colors("", "on_light") + _colors('[data-theme="dark"]', "on_dark")
+    constants["CSS"] = minify(style)
+    lines = (f"const {name} = {_literal(value)};\n" for name, value in constants.items())
+    return "".join(lines) + scripts
+
+
+def _told(row):
+    """What a figure says and draws of a placement."""
+    return {name: getattr(row, name) for name in ("label", "where", "norms", "alpha", "dash")}
+
+
+def _colors(theme, field):
+    """The color of each placement as a custom property of its name."""
+    colors = (f"--{name}: {getattr(PLACEMENTS[name], field)};" for name in MEASURED)
+    return f"\n.nl{theme} {{ {' '.join(colors)} }}"
 
 
 def page_script(name, file, minify=str):

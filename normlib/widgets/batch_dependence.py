@@ -3,6 +3,7 @@
 import numpy as np
 import traitlets as t
 
+from normlib.palette import LIGHT
 from normlib.widgets._base import Figure, Number
 
 
@@ -60,8 +61,6 @@ class BatchDependence(Figure):
     stats = t.Dict().tag(sync=True)
 
     def _still(self, plt):
-        from normlib.plots import LIGHT
-
         rng = np.random.default_rng(1)
         drawing, axes = plt.subplots(1, 3, figsize=(7.2, 2.5), sharex=True, sharey=True)
         for ax, m in zip(axes, (4, 16, 64), strict=True):

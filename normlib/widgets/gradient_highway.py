@@ -5,24 +5,25 @@ import math
 
 import traitlets as t
 
+from normlib.palette import LIGHT
+from normlib.placements import MEASURED, PLACEMENTS
 from normlib.widgets._base import Figure
 from normlib.widgets._modules import HERE
 
 MOST_LEVELS = 300
-COLORS = {"post": "neg", "pre": "pos", "peri": "ok", "reordered": "acc", "deepnorm": "mute"}
 
 
 class GradientHighway(Figure):
     """Put norms on the wire of a transformer block, and see what reaches the embeddings.
 
-    Shows one sublayer with its norms, and what was measured in GPTs of `normlib.gpt` with the six
+    Shows one sublayer with its norms, and what was measured in GPTs of `normlib.gpt` with all
     placements: the size of the residual stream and the gradients, level by level from the
     embeddings (0) to the loss (`depth`). The other placements stay visible as dashed lines.
 
     Attributes
     ----------
-    placement : {"post", "pre", "peri", "reordered", "deepnorm", "none"}, default: "pre"
-        Where the norms stand, as in `normlib.gpt.GPTConfig`.
+    placement : str, default: "pre"
+        Where the norms stand, one of the placements of `normlib.gpt.GPTConfig`.
     depth : int, default: 16
         Blocks. At the start 2, 4, 8, 16 or 32 were measured, after training 6, 12 and 24; the
         nearest is shown.
@@ -66,8 +67,7 @@ class GradientHighway(Figure):
     )
     _room = (775, 1380)
 
-    placement = t.Enum(["post", "pre", "peri", "reordered", "deepnorm", "none"], "pre")
-    placement.tag(sync=True)
+    placement = t.Enum(MEASURED, "pre").tag(sync=True)
     depth = t.Enum([2, 4, 6, 8, 12, 16, 24, 32], 16).tag(sync=True)
     init = t.Enum(["xavier", "gpt2"], "xavier").tag(sync=True)
     moment = t.Enum(["start", "trained"], "start").tag(sync=True)
@@ -142,14 +142,13 @@ class GradientHighway(Figure):
             model.train(was_training)
 
     def _still(self, plt):
-        from normlib.plots import LIGHT
-
         file = HERE / "data" / f"{self._file}.json"
         measured = json.loads(file.read_text(encoding="utf-8"))["start"]["measured"]["xavier"]
         drawing, axes = plt.subplots(1, 2, sharey=True, figsize=(6.8, 3.3))
-        styles = ["--", "-", "-.", (0, (7, 2, 2, 2)), (0, (7, 2, 1, 2, 1, 2)), ":"]
-        for (placement, depths), style in zip(measured.items(), styles, strict=True):
-            color = LIGHT[COLORS.get(placement, "ink")]
+        for placement, depths in measured.items():
+            row = PLACEMENTS[placement]
+            style = (0, [x / 2 for x in row.dash]) if row.dash else "-"  # in widths of two pixels
+            color = LIGHT[row.color]
             for axis, name in zip(axes, ("rms", "gradient"), strict=True):
                 values = [math.nan if x is None else x for x in depths["16"][name]]
                 axis.plot(values, range(17), color=color, linestyle=style, label=placement)

@@ -3,6 +3,7 @@
 import numpy as np
 import traitlets as t
 
+from normlib.palette import LIGHT
 from normlib.widgets._base import Figure, Number
 
 
@@ -59,8 +60,6 @@ class LayerNormGeometry(Figure):
     stats = t.Dict().tag(sync=True)
 
     def _still(self, plt):
-        from normlib.plots import LIGHT
-
         v, angle = np.array([1.8, 1.2, 0.0]), np.linspace(0, 2 * np.pi, 200)
         flat = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
         circle = np.sqrt(3) * np.stack([np.cos(angle), np.sin(angle)], -1) @ flat

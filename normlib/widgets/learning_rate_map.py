@@ -5,6 +5,8 @@ import math
 
 import traitlets as t
 
+from normlib.palette import LIGHT
+from normlib.placements import MEASURED
 from normlib.results import Run, Runs
 from normlib.widgets._base import Figure, Number
 from normlib.widgets._modules import HERE
@@ -15,14 +17,14 @@ MOST_CURVES, MOST_POINTS = 12, 500
 class LearningRateMap(Figure):
     """Which learning rates train which placement, without and with warm-up?
 
-    Shows the final validation loss of GPTs of `normlib.gpt` for six placements and eight rates, as
+    Shows the final validation loss of GPTs of `normlib.gpt` for all placements and eight rates, as
     two maps, one without warm-up and one with; a click on a cell shows the loss curves of its
     seeds and of both neighboring rates. Runs that diverged are counted in their cell.
 
     Attributes
     ----------
-    placement : {"post", "pre", "peri", "reordered", "deepnorm", "none"}, default: "post"
-        Row of the cell that is looked at.
+    placement : str, default: "post"
+        Row of the cell that is looked at, one of the placements of `normlib.gpt.GPTConfig`.
     rate : int, default: 2
         Column of that cell, from 0 to 7: 0.0003, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064.
     warmup : {0, 100}, default: 0
@@ -58,8 +60,7 @@ class LearningRateMap(Figure):
     )
     _room = (905, 1300)
 
-    placement = t.Enum(["post", "pre", "peri", "reordered", "deepnorm", "none"], "post")
-    placement.tag(sync=True)
+    placement = t.Enum(MEASURED, "post").tag(sync=True)
     rate = t.Int(2, min=0, max=7).tag(sync=True)
     warmup = t.Enum([0, 100], 0).tag(sync=True)
     depth = t.Enum([6, 12], 6).tag(sync=True)
@@ -79,8 +80,6 @@ class LearningRateMap(Figure):
         return [_curve(one) for one in mine]
 
     def _still(self, plt):
-        from normlib.plots import LIGHT
-
         file = HERE / "data" / f"{self._file}.json"
         found = json.loads(file.read_text(encoding="utf-8"))
         drawing, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 2.9))
@@ -97,8 +96,10 @@ class LearningRateMap(Figure):
                     text = f"✕{lost}" if lost else f"{mean:.2f}"
                     axis.text(column, row, text, ha="center", va="center", fontsize=8)
             labels = [f"{rate:g}"[1:] for rate in found["rates"]]
-            axis.set(xlim=(-0.5, 7.5), ylim=(5.5, -0.5), xticks=range(8), xticklabels=labels)
-            axis.set(yticks=range(6), yticklabels=found["placements"], xlabel="learning rate")
+            rows = found["placements"]
+            axis.set(xlim=(-0.5, 7.5), xticks=range(8), xticklabels=labels)
+            axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), yticklabels=rows)
+            axis.set(xlabel="learning rate")
             axis.set_title(f"{warmup} steps of warm-up" if warmup else "without warm-up")
             axis.tick_params(length=0, labelsize=8)
             axis.grid(False)

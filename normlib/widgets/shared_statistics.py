@@ -5,6 +5,7 @@ import json
 import numpy as np
 import traitlets as t
 
+from normlib.palette import LIGHT
 from normlib.widgets._base import Figure, Number
 from normlib.widgets._modules import HERE
 
@@ -149,8 +150,6 @@ def _together(share, groups, sel):
 def _sheets(ax, mask, sel):
     """Draw the block as four sheets side by side, the numbers of the mask filled."""
     from matplotlib.patches import Rectangle
-
-    from normlib.plots import LIGHT
 
     samples, channels, positions = SHAPE
     for n in range(samples):

@@ -14,8 +14,10 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "normlib").rglob("*.py"))
 
 # Each package or module of normlib, and the ones that it may import.
-GROUND = {name: set() for name in ("_inputs", "_kernels", "_probes", "gradcheck", "results")}
+GROUND = {name: set() for name in ("_inputs", "_kernels", "_probes", "gradcheck", "palette")}
 MAY_IMPORT = GROUND | {
+    "placements": set(),
+    "results": set(),
     "_channels": {"_inputs", "_kernels"},
     "_channel_norms": {"_channels"},
     "functional": {"_channel_norms", "_inputs", "_kernels"},
@@ -23,9 +25,10 @@ MAY_IMPORT = GROUND | {
     "checker": set(),  # its references are its own, so that it judges the library too
     "layers": {"functional", "_inputs"},
     "clinic": {"checker"},
-    "gpt": {"results"},
-    "plots": set(),
-    "widgets": {"gpt", "plots", "results"},  # gpt only to measure a reader's own model
+    "gpt": {"palette", "placements", "results"},
+    "plots": {"palette"},
+    # gpt only to measure a reader's own model
+    "widgets": {"gpt", "palette", "placements", "plots", "results"},
     "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
@@ -119,6 +122,11 @@ def test_import_normlib_loads_no_heavy_library():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"torch", "matplotlib", "anywidget", "IPython"} & set(loaded.stdout.split())
+
+
+def test_figures_and_the_table_of_placements_need_no_torch():
+    code = "import sys, normlib.widgets, normlib.placements; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_no_module_has_the_name_of_a_public_function():

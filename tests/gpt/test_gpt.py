@@ -5,21 +5,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from normlib.gpt import GPT, Block, DynamicTanh, make_norm
+from normlib.gpt import GPT, Block, make_norm
 from normlib.gpt.model import MLP, Attention
-from tiny_gpt import NORMS, PLACEMENTS, TINY, close, normal, scrambled, seeded, tiny, tokens
+from normlib.placements import PLACEMENTS
+from tiny_gpt import NORMED, NORMS, TINY, close, normal, scrambled, seeded, tiny, tokens
 
-NORM_TYPES = {"layernorm": nn.LayerNorm, "rmsnorm": nn.RMSNorm, "dyt": DynamicTanh}
-VARIANTS = [(p, n, q) for p in PLACEMENTS[:-1] for n in NORMS for q in (False, True)]
+VARIANTS = [(p, n, q) for p in NORMED for n in NORMS for q in (False, True)]
 VARIANTS.append(("none", "layernorm", False))
-SUBLAYERS = {  # x, sublayer, norm, second norm, α
-    "post": lambda x, f, N, M, a: N(x + f(x)),
-    "pre": lambda x, f, N, M, a: x + f(N(x)),
-    "peri": lambda x, f, N, M, a: x + M(f(N(x))),
-    "reordered": lambda x, f, N, M, a: x + N(f(x)),
-    "deepnorm": lambda x, f, N, M, a: N(a * x + f(x)),
-    "none": lambda x, f, N, M, a: x + f(x),
+NORM_FORMULAS = {  # of x and the module's own numbers, before its weight and bias; eps is 0.1
+    "layernorm": lambda x, own: centered(x) / (x.var(-1, correction=0, keepdim=True) + 0.1).sqrt(),
+    "rmsnorm": lambda x, own: x / (x.square().mean(-1, keepdim=True) + 0.1).sqrt(),
+    "dyt": lambda x, own: 1 - 2 / (torch.exp(2 * own.alpha * x) + 1),
 }
+WITHOUT_BIAS = {"rmsnorm"}
 FOREIGN_NAMES = {  # Hugging Face's names to ours
     **{"transformer.": "", "lm_head": "head", "h.": "blocks.", "tokens_embed": "wte"},
     **{"positions_embed": "wpe", "c_attn": "qkv", "c_proj": "proj", "c_fc": "fc"},
@@ -75,17 +73,6 @@ def test_a_block_is_the_encoder_layer_of_torch(placement):
     close(block(x), layer(x, src_mask=mask, is_causal=True))
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_a_block_is_its_formula(placement, norm):
-    block = scrambled(Block(tiny(placement=placement, norm=norm, n_layer=5)))
-    x = y = 2 * normal(3, 6, 8)
-    for i, f in (1, block.attn), (2, block.mlp):
-        N, M = (getattr(block, f"norm_{i}{which}", None) for which in ("", "_out"))
-        y = SUBLAYERS[placement](y, f, N, M, 10**0.25)
-    close(block(x), y, atol=1e-12)
-
-
 @pytest.mark.parametrize("qk_norm", [False, True])
 def test_attention_is_its_formula(qk_norm):
     attn = scrambled(Attention(tiny(qk_norm=qk_norm)))
@@ -103,21 +90,23 @@ def test_attention_is_its_formula(qk_norm):
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_norm_is_its_formula(norm, bias):
-    module, x = scrambled(make_norm(norm, 8, eps=0.1, bias=bias)), normal(3, 8)
-    moment = {"layernorm": x.var(-1, correction=0), "rmsnorm": x.square().mean(-1)}
-    if norm == "dyt":
-        assert abs(module.alpha - 0.5) > 0.01  # moved, so that its place is seen
-        y = 1 - 2 / (torch.exp(2 * module.alpha * x) + 1)
-    else:
-        centred = x - x.mean(-1, keepdim=True) if norm == "layernorm" else x
-        y = centred / (moment[norm] + 0.1).sqrt()[:, None]
-    own = getattr(module, "bias", None)
-    assert (own is not None) == (bias and norm != "rmsnorm")
-    close(module(x), module.weight * y + (0 if own is None else own))
+    made = make_norm(norm, 8, eps=0.1, bias=bias)
+    start = {name: value.clone() for name, value in made.named_parameters()}
+    module, x = scrambled(made), normal(3, 8)
+    moved = {name: (value - start[name]).abs().max() for name, value in module.named_parameters()}
+    assert min(moved.values()) > 0.01  # so that the place of each is seen
+    y = module.weight * NORM_FORMULAS[norm](x, module)
+    shift = getattr(module, "bias", None)
+    assert (shift is not None) == (bias and norm not in WITHOUT_BIAS)
+    close(module(x), y + (0 if shift is None else shift))
+
+
+def centered(x):
+    return x - x.mean(-1, keepdim=True)
 
 
 def test_an_unknown_norm_is_refused():
-    with pytest.raises(ValueError, match="norm must be layernorm, rmsnorm or dyt, got 'batch'"):
+    with pytest.raises(ValueError, match="norm must be one of layernorm, .*; got 'batch'"):
         make_norm("batch", 8)
 
 
@@ -153,18 +142,26 @@ def test_only_one_kind_of_norm_and_only_where_it_belongs(placement, norm, qk_nor
         for name, module in model.named_modules()
         if type(module) not in plain and type(module).__name__ not in own
     }
-    per_block = {"none": [], "peri": ["norm_1", "norm_2", "norm_1_out", "norm_2_out"]}
-    places = per_block.get(placement, ["norm_1", "norm_2"])
+    row = PLACEMENTS[placement]
+    per_sublayer = [[], [""], ["", "_out"]][len(row.norms)]
+    places = [f"norm_{sublayer}{which}" for which in per_sublayer for sublayer in (1, 2)]
     expected = {f"blocks.{i}.{place}": 8 for i in range(2) for place in places}
     if qk_norm:
         expected |= {f"blocks.{i}.attn.{a}_norm": 4 for i in range(2) for a in "qk"}
-    if placement in ("pre", "peri", "reordered"):
+    if row.final_norm:
         expected["final_norm"] = 8
-    assert {name: module.weight.numel() for name, module in norms.items()} == expected
-    assert {type(module) for module in norms.values()} <= {NORM_TYPES[norm]}
-    assert all(getattr(module, "eps", 0.25) == 0.25 for module in norms.values())
+
+    def shapes(module):
+        return {name: value.shape for name, value in module.named_parameters()}
+
+    made = {name: make_norm(norm, dim, eps=0.25, bias=False) for name, dim in expected.items()}
+    assert norms.keys() == made.keys()
+    for name, module in norms.items():
+        assert type(module) is type(made[name])
+        assert shapes(module) == shapes(made[name])
+        assert getattr(module, "eps", 0.25) == 0.25
     assert not any("bias" in name for name, _ in model.named_parameters())
-    numbers = sum(expected.values()) + (len(expected) if norm == "dyt" else 0)
+    numbers = sum(p.numel() for module in made.values() for p in module.parameters())
     assert model.num_parameters() == 11 * 8 + 6 * 8 + 2 * 12 * 8**2 + numbers + 8 * 11
 
 

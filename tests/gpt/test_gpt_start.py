@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from normlib.gpt import GPT, GPTConfig
-from tiny_gpt import NORMS, PLACEMENTS, TINY, close, tiny, tokens
+from normlib.placements import PLACEMENTS
+from tiny_gpt import NORMED, NORMS, TINY, close, tiny, tokens
+
+WITHOUT_STATISTICS = {"dyt"}  # norms that leave a small stream small
 
 
 @pytest.mark.parametrize("tie_head", [False, True])
@@ -21,7 +24,7 @@ def test_placements_differ_in_nothing_but_norms(init, tie_head):
     expected, L, C = start("none"), TINY["n_layer"], TINY["n_embd"]
     count = (1 if tie_head else 2) * 11 * C + 6 * C + L * (12 * C**2 + 9 * C)
     assert sum(p.numel() for p in expected.values()) == count
-    for placement in PLACEMENTS[:-1]:
+    for placement in NORMED:
         weights = start(placement)
         assert list(weights) == list(expected)
         for name, weight in weights.items():
@@ -103,13 +106,13 @@ def test_small_heads_know_no_more_than_chance(placement, norm):
     # the logit of the token itself: (exp(a) - 1 - a) / V = 0.006. The same direction for all
     # tokens is a sample of V logits, for 3 seeds 0.001. DyT keeps a small stream small and
     # without a norm it stays at 0.02: there the logits all but vanish.
-    unit = placement != "none" and norm != "dyt"
+    unit = placement != "none" and norm not in WITHOUT_STATISTICS
     low, high = (0.009, 0.022) if unit else (-1e-5, 1e-4)
     assert low < excess(placement=placement, norm=norm, init="gpt2") < high
 
 
 @pytest.mark.parametrize("norm", ["layernorm", "rmsnorm"])
-@pytest.mark.parametrize("placement", PLACEMENTS[:-1])
+@pytest.mark.parametrize("placement", NORMED)
 def test_a_xavier_head_is_half_its_variance_above_chance(placement, norm):
     # Variance s² = C · 2 / (C + V) = 0.81; with V logits instead of infinitely many the loss
     # is (exp(s²) - 1) / 2V lower: 0.398 in all, and 3 seeds leave an error of 0.03.
@@ -140,15 +143,13 @@ def test_a_configuration_is_frozen_and_survives_json():
     [
         (
             {"placement": "perri"},
-            "placement must be one of post, pre, peri, reordered, deepnorm, none; got 'perri'. "
-            "Did you mean 'peri'?",
+            f"placement must be one of {', '.join(PLACEMENTS)}; got 'perri'. Did you mean 'peri'?",
         ),
         (
             {"norm": "layer_norm"},
-            "norm must be one of layernorm, rmsnorm, dyt; got 'layer_norm'. "
-            "Did you mean 'layernorm'?",
+            f"norm must be one of {', '.join(NORMS)}; got 'layer_norm'. Did you mean 'layernorm'?",
         ),
-        ({"norm": "???"}, "norm must be one of layernorm, rmsnorm, dyt; got '???'."),
+        ({"norm": "???"}, f"norm must be one of {', '.join(NORMS)}; got '???'."),
         (
             {"activation": "gelu_tan"},
             "activation must be one of gelu, gelu_tanh, relu; got 'gelu_tan'. "

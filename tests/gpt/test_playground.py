@@ -8,6 +8,7 @@ import pytest
 
 from normlib.gpt import Text
 from normlib.gpt.playground import CURVES, playground
+from normlib.palette import LIGHT
 
 pytest.importorskip("ipywidgets")
 
@@ -161,6 +162,18 @@ def test_the_earlier_curves_stay_with_their_settings():
     kept = [f"warm-up {number}," in panel.picture for number in range(CURVES + 1)]
     assert kept == [False] + CURVES * [True]
     assert panel.picture.count("<polyline") == 2 * CURVES + 3  # two pairs of axes and a level
+
+
+def test_its_colors_are_those_of_all_drawings_and_differ():
+    panel = Panel(steps=2)
+    for _ in range(CURVES):
+        panel.train()
+    used = re.findall(r"#[0-9a-f]{3,8}\b", panel.picture)
+    assert set(used) <= set(LIGHT.values())
+    assert LIGHT["card"] in used  # the ground that they were chosen for
+    line = r'<polyline[^>]*stroke="(#\w+)"[^>]*stroke-dasharray="([^"]*)"'
+    looks = re.findall(line, panel.picture)
+    assert len({color for color, _ in looks}) == len({dash for _, dash in looks}) == CURVES
 
 
 def test_a_run_that_diverges_is_counted_and_shown():

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from normlib.gpt import GPT, probes
-from tiny_gpt import NORMS, PLACEMENTS, scrambled, tiny, tokens
+from normlib.placements import PLACEMENTS
+from tiny_gpt import NORMS, scrambled, tiny, tokens
 
 IDX, TARGETS = tokens(3, 6), tokens(3, 6, seed=1)
 PER_BLOCK = ("grad_norm", "residual_cosine", "attention_logit_max", "attention_entropy")

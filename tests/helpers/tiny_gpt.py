@@ -5,10 +5,11 @@ from typing import get_args
 import torch
 
 from normlib.gpt import GPTConfig
-from normlib.gpt.model import Placement
 from normlib.gpt.norms import Norm
+from normlib.placements import PLACEMENTS
 
-PLACEMENTS, NORMS = get_args(Placement), get_args(Norm)
+NORMS = get_args(Norm)
+NORMED = [name for name, row in PLACEMENTS.items() if row.norms]
 TINY = {"vocab_size": 11, "n_layer": 2, "n_head": 2, "n_embd": 8, "block_size": 6}
 
 

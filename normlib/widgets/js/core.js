@@ -54,7 +54,7 @@ export const listOf = (length, item) => (value, fallback) =>
 export const checked = (good) => (value, fallback) => (good(value) ? value : fallback);
 
 /**
- * The state of a figure: S.get(name), S.set({name: value}), one call of `changed` per batch.
+ * The state of a figure: S.get(name), S.all(), S.set({name: value}), one call of `changed` per batch.
  * `spec` is {name: [default, cleaner]}; whatever arrives, from Python or an address, is cleaned.
  */
 export function store(model, spec, changed) {
@@ -83,6 +83,7 @@ export function store(model, spec, changed) {
   for (const name of names) model.on("change:" + name, heard);
   return {
     get: (name) => now[name],
+    all: () => ({ ...now }),
     set(patch) {
       busy = true;
       for (const name in patch) {
@@ -100,6 +101,26 @@ export function store(model, spec, changed) {
       for (const name of names) model.off("change:" + name, heard);
     },
   };
+}
+
+/**
+ * Tell Python the numbers behind a figure as its trait `stats`, when the reader rests for 150 ms.
+ * JSON knows neither nan nor ∞: they are told as null. Returns report(stats), and report.stop().
+ */
+export function reporter(model) {
+  let late, told = "";
+  const report = (stats) => {
+    const text = JSON.stringify(stats);
+    clearTimeout(late);
+    if (text === told) return;
+    late = setTimeout(() => {
+      told = text;
+      model.set("stats", JSON.parse(text));
+      model.save_changes();
+    }, 150);
+  };
+  report.stop = () => clearTimeout(late);
+  return report;
 }
 
 const sheets = {};
