@@ -413,7 +413,7 @@ PIECES += ["[a](b)", "[a]: b", "[a]", "(b)", "- ", "+ ", "1. ", "2) ", "# ", "> 
 PIECES += ["| a |", "|--|", ":-:", "http://a.b"]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example(pieces=["a\n==="])
 @example(pieces=["a\n---"])
 @example(pieces=["| a | b |\n|---|---|"])

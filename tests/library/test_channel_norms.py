@@ -36,7 +36,7 @@ def buffers(rng, channels, dtype=np.float64):
 
 @pytest.mark.parametrize("name", NORMS[:2])
 @given(st.data(), st.sampled_from([0.0, 0.1, 0.7, 1.0]), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_norms_with_buffers_and_their_gradients_match_torch(name, data, momentum, measured):
     x, weight, bias, eps, dy = data.draw(problems(spatial=int(name == "instance_norm")))
     mean, var = buffers(np.random.default_rng(1), x.shape[1], x.dtype)
@@ -56,7 +56,7 @@ def test_norms_with_buffers_and_their_gradients_match_torch(name, data, momentum
 
 
 @given(problems(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_group_norm_and_its_gradient_match_torch(problem, data):
     x, weight, bias, eps, dy = problem
     channels = x.shape[1]

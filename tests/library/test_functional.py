@@ -41,7 +41,7 @@ def problems(draw):
 
 
 @given(problems())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_layer_norm_and_its_gradient_match_torch(problem):
     x, shape, weight, bias, eps, dy = problem
     y, vjp = nl.layer_norm_vjp(x, shape, weight, bias, eps)
@@ -53,7 +53,7 @@ def test_layer_norm_and_its_gradient_match_torch(problem):
 
 
 @given(problems())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rms_norm_and_its_gradient_match_torch(problem):
     x, shape, weight, _, eps, dy = problem
     y, vjp = nl.rms_norm_vjp(x, shape, weight, eps)
@@ -64,7 +64,7 @@ def test_rms_norm_and_its_gradient_match_torch(problem):
 
 
 @given(problems(), st.booleans(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_normalize_matches_its_formula_over_any_axes(problem, center, data):
     x, _, _, _, eps, _ = problem
     x = x.astype(np.float64)

@@ -5,15 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from filelock import FileLock
 from playwright.sync_api import sync_playwright
 
+import any_machine  # noqa: F401
 from browsing import BUILD, launch
 from figures import Stage
 
 ROOT = Path(__file__).parents[2]
-torch.set_num_threads(1)  # on small arrays two threads mostly wait for each other
 
 
 @pytest.fixture(scope="session")

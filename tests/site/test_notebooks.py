@@ -99,7 +99,7 @@ def of_colab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colab")
     constraints = folder / "constraints.txt"
     constraints.write_text("\n".join(theirs + ours), encoding="utf-8")
-    python = environment(folder / "env", constraints, "pytest")
+    python = environment(folder / "env", constraints, "pytest", "hypothesis")
     freeze = subprocess.check_output([python, "-m", "pip", "freeze"], text=True).splitlines()
     for name in ("numpy", "matplotlib", "ipywidgets", "ipython", "ipykernel", "anywidget"):
         (version,) = [line for line in theirs if line.startswith(f"{name}==")]
