@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 
-from normlib.gpt import GPTConfig, Grid, SweepError, Text, TrainConfig, grid, sweep, sweeps
+from normlib.gpt import GPTConfig, Grid, SweepError, Text, TrainConfig, grid, jobs, sweep, sweeps
 from normlib.results import Runs, _files
 
 TEXT = Text("the cat sat on the mat. " * 40, name="cat")
@@ -115,17 +115,19 @@ def test_where_it_ran_makes_no_difference(tmp_path):
     assert torch.get_num_threads() == threads
 
 
-def test_a_run_has_one_thread_and_gives_the_others_back(monkeypatch):
+def test_a_run_has_one_thread_and_gives_the_others_back():
     seen = []
-    monkeypatch.setattr(
-        sweeps, "train", lambda *args: seen.append(torch.get_num_threads()) or 1 / 0
-    )
+
+    def work(*unit):
+        seen.append((unit, torch.get_num_threads()))
+        return 1 / 0
+
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         with pytest.raises(ZeroDivisionError):
-            sweeps._run(*PAIRS[0], TEXT, ())
-        assert (seen, torch.get_num_threads()) == ([1], 2)
+            jobs.alone(work, "a", "b")
+        assert (seen, torch.get_num_threads()) == ([(("a", "b"), 1)], 2)
     finally:
         torch.set_num_threads(threads)
 

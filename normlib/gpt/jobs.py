@@ -1,0 +1,131 @@
+"""Work in units: the runs of each are a file once it is done, so nothing is lost or done twice."""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+import traceback
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+
+import torch
+
+from normlib.results import Runs
+
+
+class SweepError(RuntimeError):
+    """Some runs of a sweep raised an error; all others are saved."""
+
+
+def finish(store, units, work, executor=None, progress=None):
+    """Do the units that have no file yet, and return the runs of all.
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        Where to keep them: ``store/<key>.json``, written whole or not at all.
+    units : dict
+        Key → the arguments of `work`. A key stands for all that decides the result.
+    work : callable
+        Returns the Runs of a unit. Other processes must be able to load it.
+    executor : concurrent.futures.Executor, optional
+        Where to work; None: one process per core, or a single one for a GPU.
+    progress : callable, optional
+        Called as ``progress(done, total, runs)`` after each unit.
+
+    Returns
+    -------
+    dict
+        Key → Runs, in the order of `units`, with the digits that their files have.
+
+    Raises
+    ------
+    SweepError
+        If units raised an error, or a process died; the others are saved.
+    OSError
+        If a file cannot be written; those before it are safe.
+    ValueError
+        If a file is damaged; it is left as it is.
+    """
+    done = {key: Runs.load(path) for key in units if (path := store / f"{key}.json").exists()}
+    missing = {key: unit for key, unit in units.items() if key not in done}
+    own = _processes(len(missing)) if executor is None and missing else None
+    with own or contextlib.nullcontext(executor) as executor:
+        futures = {executor.submit(alone, work, *unit): key for key, unit in missing.items()}
+        failed, last = 0, None
+        try:
+            for future in as_completed(futures):
+                key, error = futures[future], future.exception()
+                if isinstance(error, BrokenExecutor):
+                    raise SweepError(
+                        f"a worker process died; {len(done)} of {len(units)} runs are saved. "
+                        'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
+                        "above the sweep, which every worker needs to load it."
+                    ) from error
+                if error is not None:
+                    failed, last = failed + 1, error
+                    _write_error(store / f"{key}.error.txt", missing[key], error)
+                    continue
+                done[key] = _keep(store, key, future.result(), len(done))
+                if progress is not None:
+                    progress(len(done), len(units), done[key])
+        finally:
+            for future in futures:
+                future.cancel()
+    if failed:
+        raise SweepError(
+            f"{failed} of {len(units)} runs raised an error; the tracebacks are in "
+            f"{store}/*.error.txt, the last is {last!r}. "
+            f"The other {len(done)} are saved: call again to repeat the rest."
+        )
+    return {key: done[key] for key in units}
+
+
+def alone(work, *unit):
+    """Work with one thread, wherever it is: more threads add in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return work(*unit)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _keep(store, key, runs, before):
+    """Write a unit's runs to its file and return them as they stand there."""
+    path = store / f"{key}.json"
+    try:
+        runs.save(path)
+        (store / f"{key}.error.txt").unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: a result could not be written. The {before} before it are "
+            "safe there; make room and call sweep again, it goes on with the rest",
+            str(store),
+        ) from error
+    return Runs.load(path)
+
+
+def _write_error(path, unit, error):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [repr(part) for part in unit]
+    path.write_text("\n".join([*lines, "", *traceback.format_exception(error)]), encoding="utf-8")
+
+
+def _processes(most):
+    """One process per core, each with a fresh Python: a forked torch can hang."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = 1 if torch.cuda.is_available() else min(cores, most)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+
+
+def _follow_parent():
+    """End this process when its parent is killed, which could not tell it to stop."""
+    parent = multiprocessing.parent_process()
+
+    def wait():
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
