@@ -16,7 +16,7 @@ class SweepError(RuntimeError):
     """Some runs of a sweep raised an error; all others are saved."""
 
 
-def finish(store, units, work, executor=None, progress=None):
+def finish(store, units, work, key_of, executor=None, progress=None):
     """Do the units that have no file yet, and return the runs of all.
 
     Parameters
@@ -27,6 +27,8 @@ def finish(store, units, work, executor=None, progress=None):
         Key → the arguments of `work`. A key stands for all that decides the result.
     work : callable
         Returns the Runs of a unit. Other processes must be able to load it.
+    key_of : callable
+        Tells the key from the Runs of a file, so that no other's content passes for a result.
     executor : concurrent.futures.Executor, optional
         Where to work; None: one process per core, or a single one for a GPU.
     progress : callable, optional
@@ -44,9 +46,10 @@ def finish(store, units, work, executor=None, progress=None):
     OSError
         If a file cannot be written; those before it are safe.
     ValueError
-        If a file is damaged; it is left as it is.
+        If a file is damaged or holds other runs; it is left as it is.
     """
-    done = {key: Runs.load(path) for key in units if (path := store / f"{key}.json").exists()}
+    paths = {key: store / f"{key}.json" for key in units}
+    done = {key: _load(path, key_of) for key, path in paths.items() if path.exists()}
     missing = {key: unit for key, unit in units.items() if key not in done}
     own = _processes(len(missing)) if executor is None and missing else None
     with own or contextlib.nullcontext(executor) as executor:
@@ -65,7 +68,8 @@ def finish(store, units, work, executor=None, progress=None):
                     failed, last = failed + 1, error
                     _write_error(store / f"{key}.error.txt", missing[key], error)
                     continue
-                done[key] = _keep(store, key, future.result(), len(done))
+                _keep(store, key, future.result(), len(done))
+                done[key] = _load(paths[key], key_of)
                 if progress is not None:
                     progress(len(done), len(units), done[key])
         finally:
@@ -90,11 +94,24 @@ def alone(work, *unit):
         torch.set_num_threads(threads)
 
 
-def _keep(store, key, runs, before):
-    """Write a unit's runs to its file and return them as they stand there."""
-    path = store / f"{key}.json"
+def _load(path, key_of):
+    """The runs of a file, if they are those that its name stands for."""
+    runs = Runs.load(path)
     try:
-        runs.save(path)
+        right = key_of(runs) == path.stem
+    except (KeyError, TypeError, ValueError):  # it lacks what the key is made of
+        right = False
+    if not right:
+        raise ValueError(
+            f"{path} does not hold the run that its name stands for: it was copied or edited. "
+            "Delete it, and that run is repeated."
+        )
+    return runs
+
+
+def _keep(store, key, runs, before):
+    try:
+        runs.save(store / f"{key}.json")
         (store / f"{key}.error.txt").unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
@@ -103,7 +120,6 @@ def _keep(store, key, runs, before):
             "safe there; make room and call sweep again, it goes on with the rest",
             str(store),
         ) from error
-    return Runs.load(path)
 
 
 def _write_error(path, unit, error):

@@ -104,7 +104,7 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
     OSError
         If a result cannot be written, as on a full disk. Those before it are safe.
     ValueError
-        If the file of a run is damaged; it is left as it is.
+        If the file of a run is damaged, or holds another run; it is left as it is.
 
     Examples
     --------
@@ -123,14 +123,23 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
         raise ValueError("the sweep is empty: give at least one pair of configurations.")
     work = partial(_run, text=text, probes=tuple(probes))
     told = None if progress is None else lambda done, total, some: progress(done, total, some[0])
-    kept = finish(Path(folder) / name, units, work, executor, told)
+    kept = finish(Path(folder) / name, units, work, _key_of, executor, told)
     runs = Runs(run for some in kept.values() for run in some)
     runs.save(Path(folder) / f"{name}.json")
     return runs
 
 
 def _key(model, training, text, probes):
-    parts = asdict(model), asdict(training), text.sha256, sorted(probes)
+    return _hashed(asdict(model), asdict(training), text.sha256, probes)
+
+
+def _key_of(runs):
+    (run,) = runs
+    return _hashed(run.model, run.training, run.provenance["corpus"]["sha256"], run.probes)
+
+
+def _hashed(model, training, sha256, probes):
+    parts = model, training, sha256, sorted(set(probes))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -183,6 +183,43 @@ def test_a_damaged_run_is_named_and_nothing_written_over(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
 
+def another(runs, **changed):
+    """The same runs with other fields of their configurations."""
+    return Runs(replace(run, model={**run.model, **changed}) for run in runs)
+
+
+WRONG = {
+    "another's": lambda own, other: other,
+    "two": lambda own, other: Runs([*own, *other]),
+    "none": lambda own, other: Runs([]),
+    "edited": lambda own, other: another(own, n_embd=16),
+    "of another text": lambda own, other: Runs(
+        replace(run, provenance={**run.provenance, "corpus": {"sha256": "0" * 64}}) for run in own
+    ),
+    "of no text": lambda own, other: Runs(replace(run, provenance={}) for run in own),
+    "without its probe": lambda own, other: Runs(replace(run, probes={}) for run in own),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_file_that_holds_another_run_is_named_and_not_taken_for_a_result(wrong, tmp_path):
+    swept(tmp_path, PAIRS[:2])
+    first, second = sorted((tmp_path / "cats").glob("*.json"))
+    WRONG[wrong](Runs.load(first), Runs.load(second)).save(first)
+    before = first.read_bytes()
+    with pytest.raises(ValueError, match=rf"{first.name} .*Delete it, and that run is repeated"):
+        swept(tmp_path, PAIRS[:2])
+    assert first.read_bytes() == before
+
+
+def test_a_probe_named_twice_is_one(tmp_path):
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as executor:
+            (run,) = sweep("cats", PAIRS[:1], TEXT, PROBES * 2, executor, tmp_path)
+        assert [*run.probes] == [*PROBES]
+    assert len(keys(tmp_path)) == 1
+
+
 def test_a_full_disk_loses_only_what_was_not_written(tmp_path, monkeypatch):
     expected, true, writes = swept(tmp_path / "whole"), _files.write, []
 
