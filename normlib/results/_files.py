@@ -92,11 +92,17 @@ def read(path):
 
 
 def write(path, document):
-    """Write to a new file beside it and exchange the two, so that no reader sees half a file."""
+    """Write to a new file beside it and exchange the two, so that no reader sees half a file.
+
+    A file that says the same already is left alone: it may stand where nothing can be written.
+    """
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # One run to a line, so that a change shows as the lines that changed.
     text = text.replace('{"model":', '\n{"model":') + "\n"
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

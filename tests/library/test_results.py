@@ -1,6 +1,7 @@
 """Runs: what filters and tables say of them, and that their files are whole or refused."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normlib.results import Run, Runs, load_results, runs
+from normlib.results import Run, Runs, _files, load_results, runs
 
 
 def run(seed=0, loss=2.0, diverged=False, *, placement="pre", lr=1e-3, **more):
@@ -278,6 +279,20 @@ def test_an_interrupted_write_leaves_the_old_file(owner, name, error, tmp_path, 
             SOME[:1].save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["some.json"]
+
+
+def test_a_file_that_says_the_same_already_is_left_alone(tmp_path, monkeypatch):
+    path = tmp_path / "some.json"
+    SOME.save(path)
+
+    def read_only(*args, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(_files.tempfile, "mkstemp", read_only)
+    SOME.save(path)
+    with pytest.raises(OSError, match="Read-only"):
+        SOME[:1].save(path)
+    assert len(Runs.load(path)) == len(SOME)
 
 
 def test_unknown_results_are_answered_with_the_known(tmp_path, monkeypatch):
