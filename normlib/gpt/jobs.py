@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 import traceback
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
@@ -10,6 +11,8 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 import torch
 
 from normlib.results import Runs
+
+STOPPED = threading.Event()  # in a worker: Ctrl-C was heard, what is in its queue waits in vain
 
 
 class SweepError(RuntimeError):
@@ -53,9 +56,11 @@ def finish(store, units, work, key_of, executor=None, progress=None):
     missing = {key: unit for key, unit in units.items() if key not in done}
     own = _processes(len(missing)) if executor is None and missing else None
     with own or contextlib.nullcontext(executor) as executor:
-        futures = {executor.submit(alone, work, *unit): key for key, unit in missing.items()}
-        failed, last = 0, None
+        futures, failed, last = {}, 0, None
         try:
+            with _ctrl_c(waits=True):  # and in the processes that start here, until they work
+                for key, unit in missing.items():
+                    futures[executor.submit(alone, work, *unit)] = key
             for future in as_completed(futures):
                 key, error = futures[future], future.exception()
                 if isinstance(error, BrokenExecutor):
@@ -64,6 +69,8 @@ def finish(store, units, work, key_of, executor=None, progress=None):
                         'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
                         "above the sweep, which every worker needs to load it."
                     ) from error
+                if isinstance(error, KeyboardInterrupt):
+                    raise error  # Ctrl-C is for all processes; a worker's may be here first
                 if error is not None:
                     failed, last = failed + 1, error
                     _write_error(store / f"{key}.error.txt", missing[key], error)
@@ -86,12 +93,33 @@ def finish(store, units, work, key_of, executor=None, progress=None):
 
 def alone(work, *unit):
     """Work with one thread, wherever it is: more threads add in another order."""
+    if STOPPED.is_set():
+        raise KeyboardInterrupt
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return work(*unit)
+        with _ctrl_c(waits=False):
+            return work(*unit)
     finally:
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def _ctrl_c(waits):
+    """Let Ctrl-C wait, or let it through; afterwards as before.
+
+    A worker that hears of it while it loads or between two units would show a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        how = signal.SIG_BLOCK if waits else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _load(path, key_of):
@@ -137,7 +165,8 @@ def _processes(most):
 
 
 def _follow_parent():
-    """End this process when its parent is killed, which could not tell it to stop."""
+    """Stop with Ctrl-C; end when the parent is killed, which could not tell us to stop."""
+    signal.signal(signal.SIGINT, _stop)
     parent = multiprocessing.parent_process()
 
     def wait():
@@ -145,3 +174,8 @@ def _follow_parent():
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _stop(number, frame):
+    STOPPED.set()
+    raise KeyboardInterrupt

@@ -1,6 +1,9 @@
 """Sweeps: nothing is run twice, nothing finished is lost, and where it ran makes no difference."""
 
+import contextlib
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -198,6 +201,44 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_been(tmp_path):
         subprocess.run([sys.executable, script, tmp_path / folder], check=True)
     assert plain(tmp_path / "killed" / "cats.json") == plain(tmp_path / "whole" / "cats.json")
     assert keys(tmp_path / "killed") == keys(tmp_path / "whole")
+
+
+def test_ctrl_c_in_a_worker_is_no_run_that_failed(tmp_path, monkeypatch):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        swept(tmp_path)
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["its workers load", "they work"])
+def test_ctrl_c_stops_a_sweep_and_its_workers_without_a_traceback(moment, tmp_path):
+    small = ["--n-layer=1", "--n-head=1", "--n-embd=8", "--batch-size=4"]
+    command = [sys.executable, "-m", "normlib.gpt", "sweep", "cats", "--folder", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, *small, "--seed", *map(str, range(50))],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
+        start_new_session=True,  # a terminal sends Ctrl-C to all processes of a session
+    )
+    try:
+        assert "50 runs" in process.stdout.readline()
+        while len(psutil.Process(process.pid).children(recursive=True)) < 2:  # one is no worker
+            time.sleep(0.01)
+        time.sleep(0.5)  # loading PyTorch takes longer
+        while moment == "they work" and not keys(tmp_path):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert out.endswith("the same command goes on from there\n")
+    assert len(keys(tmp_path)) < 50
 
 
 @pytest.mark.slow
