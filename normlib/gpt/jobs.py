@@ -1,6 +1,8 @@
 """Work in units: the runs of each are a file once it is done, so nothing is lost or done twice."""
 
 import contextlib
+import hashlib
+import json
 import multiprocessing
 import os
 import signal
@@ -56,23 +58,15 @@ def finish(store, units, work, key_of, executor=None, progress=None):
     missing = {key: unit for key, unit in units.items() if key not in done}
     own = _processes(len(missing)) if executor is None and missing else None
     with own or contextlib.nullcontext(executor) as executor:
-        futures, failed, last = {}, 0, None
+        futures, failed = {}, []
         try:
             with _ctrl_c(waits=True):  # and in the processes that start here, until they work
                 for key, unit in missing.items():
                     futures[executor.submit(alone, work, *unit)] = key
             for future in as_completed(futures):
-                key, error = futures[future], future.exception()
-                if isinstance(error, BrokenExecutor):
-                    raise SweepError(
-                        f"a worker process died; {len(done)} of {len(units)} runs are saved. "
-                        'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
-                        "above the sweep, which every worker needs to load it."
-                    ) from error
-                if isinstance(error, KeyboardInterrupt):
-                    raise error  # Ctrl-C is for all processes; a worker's may be here first
+                key, error = futures[future], _error(future, len(done), len(units))
                 if error is not None:
-                    failed, last = failed + 1, error
+                    failed.append(error)
                     _write_error(store / f"{key}.error.txt", missing[key], error)
                     continue
                 _keep(store, key, future.result(), len(done))
@@ -84,11 +78,16 @@ def finish(store, units, work, key_of, executor=None, progress=None):
                 future.cancel()
     if failed:
         raise SweepError(
-            f"{failed} of {len(units)} runs raised an error; the tracebacks are in "
-            f"{store}/*.error.txt, the last is {last!r}. "
+            f"{len(failed)} of {len(units)} runs raised an error; the tracebacks are in "
+            f"{store}/*.error.txt, the last is {failed[-1]!r}. "
             f"The other {len(done)} are saved: call again to repeat the rest."
         )
     return {key: done[key] for key in units}
+
+
+def hashed(*parts):
+    """A key from all that decides a result: whatever JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def alone(work, *unit):
@@ -122,6 +121,20 @@ def _ctrl_c(waits):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _error(future, done, total):
+    """What a unit raised, or None; what concerns all units is raised."""
+    error = future.exception()
+    if isinstance(error, BrokenExecutor):
+        raise SweepError(
+            f"a worker process died; {done} of {total} runs are saved. "
+            'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
+            "above the sweep, which every worker needs to load it."
+        ) from error
+    if isinstance(error, KeyboardInterrupt):
+        raise error  # Ctrl-C is for all processes; a worker's may be here first
+    return error
+
+
 def _load(path, key_of):
     """The runs of a file, if they are those that its name stands for."""
     runs = Runs.load(path)
@@ -145,7 +158,7 @@ def _keep(store, key, runs, before):
         raise OSError(
             error.errno,
             f"{error.strerror}: a result could not be written. The {before} before it are "
-            "safe there; make room and call sweep again, it goes on with the rest",
+            "safe there; make room and call again, it goes on with the rest",
             str(store),
         ) from error
 

@@ -1,14 +1,12 @@
 """Many runs: a grid of configurations, kept one by one, so that nothing is lost or run twice."""
 
-import hashlib
 import itertools
-import json
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 
 from normlib.gpt.data import load_text
-from normlib.gpt.jobs import finish
+from normlib.gpt.jobs import finish, hashed
 from normlib.gpt.training import train
 from normlib.results import Runs
 
@@ -130,17 +128,13 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
 
 
 def _key(model, training, text, probes):
-    return _hashed(asdict(model), asdict(training), text.sha256, probes)
+    return hashed(asdict(model), asdict(training), text.sha256, sorted(set(probes)))
 
 
 def _key_of(runs):
     (run,) = runs
-    return _hashed(run.model, run.training, run.provenance["corpus"]["sha256"], run.probes)
-
-
-def _hashed(model, training, sha256, probes):
-    parts = model, training, sha256, sorted(set(probes))
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    sha256 = run.provenance["corpus"]["sha256"]
+    return hashed(run.model, run.training, sha256, sorted(run.probes))
 
 
 def _run(model, training, text, probes):
