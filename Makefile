@@ -45,7 +45,7 @@ site: book
 
 results: .venv/ready
 	for study in $(STUDIES); do $(PY) experiments/$$study.py || exit 1; done
-	$(PY) experiments/figure_data.py
+	$(PY) experiments/_figure_data.py
 
 shots: book browser
 	$(PY) tests/helpers/shots.py

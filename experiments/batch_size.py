@@ -20,9 +20,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, generators, source
+from _digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, generators, source
+from _study import save
 from normlib.results import Run, Runs
-from study import save
 
 NAME = "batch_size"
 SIZES, MOMENTA, SEEDS = (2, 4, 8, 16, 32, 64), (0.1, 0.9), range(8)

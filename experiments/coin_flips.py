@@ -24,10 +24,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from _study import save
 from normlib.gpt import GPT, GPTConfig
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
-from study import save
 
 NAME = "coin_flips"
 CONFIG = GPTConfig(vocab_size=2, n_layer=2, n_head=2, n_embd=32, block_size=4)

@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from digits import (
+from _digits import (
     BATCHES,
     CLASSES,
     MEAN,
@@ -46,9 +46,9 @@ from digits import (
     initial,
     source,
 )
+from _shift_measures import along_the_gradient, drift, gradient_shift, length, moved
+from _study import save
 from normlib.results import Run, Runs
-from shift_measures import along_the_gradient, drift, gradient_shift, length, moved
-from study import save
 
 NAME = "covariate_shift"
 RATES, MEASURED = (0.01, 0.03, 0.1, 0.3, 1.0), (0.03, 0.1)

@@ -20,10 +20,10 @@ import time
 import torch
 from torch.nn import functional as F
 
+from _digits import BATCHES, CLASSES, N_TRAIN, WEIGHTS, WIDTH, Split, generators, source, stacked
+from _study import save
 from covariate_shift import plain
-from digits import BATCHES, CLASSES, N_TRAIN, WEIGHTS, WIDTH, Split, generators, source, stacked
 from normlib.results import Run, Runs
-from study import save
 
 NAME = "depth_gain"
 N_LAYER, STEPS, BATCH, SEEDS = 20, 300, 64, range(5)

@@ -11,7 +11,7 @@ text
     trains, pre-norm under the same, and pre-norm with LayerNorm and RMSNorm and post-norm with a
     warm-up under Xavier's.
 digits
-    The networks of `digits.py`, 8 hidden layers, 250 images. DIGITS_ARMS: a step sees 25 images
+    The networks of `_digits.py`, 8 hidden layers, 250 images. DIGITS_ARMS: a step sees 25 images
     drawn at random, or all 250; or all 250 in ten random groups of 25, with statistics of each
     group for itself. The last two differ, under batch norm, in the noise of the statistics alone.
 
@@ -31,7 +31,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from digits import (
+from _digits import (
     BATCHES,
     N_LAYER,
     WIDTH,
@@ -43,11 +43,11 @@ from digits import (
     source,
     stacked,
 )
+from _shift_measures import length, moved
+from _study import interval, save
 from normlib.gpt import GPT, GPTConfig, TrainConfig, draw_batch, learning_rate, load_text
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
-from shift_measures import length, moved
-from study import interval, save
 
 NAME = "generalization"
 SEEDS = range(6)

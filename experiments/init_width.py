@@ -9,8 +9,8 @@ to post-norm.
 
 from dataclasses import replace
 
+from _study import publish
 from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
-from study import publish
 
 NAME = "init_width"
 PROBES = ("residual_rms",)

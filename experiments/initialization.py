@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from _study import interval, publish
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import interval, publish
 
 NAME = "initialization"
 PROBES = ("residual_rms", "grad_norm", "stream_grad_norm")

@@ -1,7 +1,7 @@
 """Do the logits of attention grow during training, and does QK-norm stop them?"""
 
+from _study import publish
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "logit_growth"
 PROBES = ("attention_logit_max", "attention_entropy")

@@ -1,7 +1,7 @@
 """Does it matter which norm stands there: LayerNorm, RMSNorm, dynamic tanh, or none at all?"""
 
+from _study import publish
 from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
-from study import publish
 
 NAME = "norm_type"
 

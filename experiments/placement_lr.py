@@ -1,7 +1,7 @@
 """Which learning rates train which placement, with and without warm-up, at two depths?"""
 
+from _study import publish
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "placement_lr"
 RATES = [3e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2]

@@ -1,7 +1,7 @@
 """How does the residual stream grow with depth: before training, after it, with larger weights?"""
 
+from _study import publish
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "residual_growth"
 PROBES = ("residual_rms", "residual_max", "residual_cosine", "stream_grad_norm")

@@ -26,9 +26,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from digits import BATCHES, CLASSES, Split, generators, source, stacked
+from _digits import BATCHES, CLASSES, Split, generators, source, stacked
+from _study import save
 from normlib.results import Run, Runs
-from study import save
 
 NAME = "samples_per_statistic"
 SEEDS, RATES, BATCH, SHOWN, EVERY = range(8), (0.05, 0.1, 0.2, 0.4, 0.8), 32, 12_000, 125

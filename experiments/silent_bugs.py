@@ -22,12 +22,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from _study import save
 from normlib.clinic import patients
 from normlib.gpt import GPT, GPTConfig, load_text
 from normlib.gpt.data import draw_batch
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
-from study import save
 
 NAME = "silent_bugs"
 CONFIG = GPTConfig(vocab_size=1, n_layer=4, n_head=4, n_embd=48, block_size=32)

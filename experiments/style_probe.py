@@ -38,9 +38,9 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn import functional as F
 
 import normlib as nl
+from _study import interval, save
 from normlib.gpt.provenance import provenance
 from normlib.results import Run, Runs
-from study import interval, save
 
 NAME = "style_probe"
 NORMS = ("none", "batch", "layer", "instance")

@@ -1,7 +1,7 @@
 """Does post-norm need a warm-up, does pre-norm, and can clipping replace it?"""
 
+from _study import publish
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "warmup"
 PROBES = ("grad_norm",)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+import _digits as digits
 import batch_size
 import coin_flips
-import digits
 import normlib as nl
 from chapters import BOOK, cells
 

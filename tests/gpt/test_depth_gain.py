@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+import _digits as digits
 import depth_gain as study
-import digits
 import normlib as nl
 
 ROOT = Path(__file__).parents[2]

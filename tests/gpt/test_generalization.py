@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import digits
+import _digits as digits
 import generalization as study
 import normlib as nl
 from normlib.gpt import load_text

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import digits
+import _digits as digits
 import normlib as nl
 import samples_per_statistic as study
 from chapters import BOOK, cells
