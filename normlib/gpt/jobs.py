@@ -21,7 +21,7 @@ class SweepError(RuntimeError):
     """Some runs of a sweep raised an error; all others are saved."""
 
 
-def finish(store, units, work, key_of, executor=None, progress=None):
+def finish(store, units, work, fits, executor=None, progress=None):
     """Do the units that have no file yet, and return the runs of all.
 
     Parameters
@@ -32,8 +32,9 @@ def finish(store, units, work, key_of, executor=None, progress=None):
         Key → the arguments of `work`. A key stands for all that decides the result.
     work : callable
         Returns the Runs of a unit. Other processes must be able to load it.
-    key_of : callable
-        Tells the key from the Runs of a file, so that no other's content passes for a result.
+    fits : callable
+        ``fits(key, runs)`` tells whether a file holds the runs of its key: what was copied or
+        edited must not pass for a result.
     executor : concurrent.futures.Executor, optional
         Where to work; None: one process per core, or a single one for a GPU.
     progress : callable, optional
@@ -54,7 +55,7 @@ def finish(store, units, work, key_of, executor=None, progress=None):
         If a file is damaged or holds other runs; it is left as it is.
     """
     paths = {key: store / f"{key}.json" for key in units}
-    done = {key: _load(path, key_of) for key, path in paths.items() if path.exists()}
+    done = {key: _load(path, fits) for key, path in paths.items() if path.exists()}
     missing = {key: unit for key, unit in units.items() if key not in done}
     own = _processes(len(missing)) if executor is None and missing else None
     with own or contextlib.nullcontext(executor) as executor:
@@ -70,7 +71,7 @@ def finish(store, units, work, key_of, executor=None, progress=None):
                     _write_error(store / f"{key}.error.txt", missing[key], error)
                     continue
                 _keep(store, key, future.result(), len(done))
-                done[key] = _load(paths[key], key_of)
+                done[key] = _load(paths[key], fits)
                 if progress is not None:
                     progress(len(done), len(units), done[key])
         finally:
@@ -135,12 +136,12 @@ def _error(future, done, total):
     return error
 
 
-def _load(path, key_of):
+def _load(path, fits):
     """The runs of a file, if they are those that its name stands for."""
     runs = Runs.load(path)
     try:
-        right = key_of(runs) == path.stem
-    except (KeyError, TypeError, ValueError):  # it lacks what the key is made of
+        right = fits(path.stem, runs)
+    except (KeyError, TypeError, ValueError):  # they lack what they should say
         right = False
     if not right:
         raise ValueError(

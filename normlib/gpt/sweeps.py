@@ -121,7 +121,7 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
         raise ValueError("the sweep is empty: give at least one pair of configurations.")
     work = partial(_run, text=text, probes=tuple(probes))
     told = None if progress is None else lambda done, total, some: progress(done, total, some[0])
-    kept = finish(Path(folder) / name, units, work, _key_of, executor, told)
+    kept = finish(Path(folder) / name, units, work, _fits, executor, told)
     runs = Runs(run for some in kept.values() for run in some)
     runs.save(Path(folder) / f"{name}.json")
     return runs
@@ -131,10 +131,10 @@ def _key(model, training, text, probes):
     return hashed(asdict(model), asdict(training), text.sha256, sorted(set(probes)))
 
 
-def _key_of(runs):
+def _fits(key, runs):
     (run,) = runs
     sha256 = run.provenance["corpus"]["sha256"]
-    return hashed(run.model, run.training, sha256, sorted(run.probes))
+    return key == hashed(run.model, run.training, sha256, sorted(run.probes))
 
 
 def _run(model, training, text, probes):
