@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from _study import interval, publish
+from _study import interval, publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 
 NAME = "initialization"
@@ -54,7 +54,7 @@ def show(runs):
 
 
 if __name__ == "__main__":
-    results = publish(NAME, pairs, PROBES)
+    results = publish(NAME, swept(NAME, pairs, PROBES))
     for init in ("xavier", "gpt2"):
         for n_embd in (64, 256):
             print(

@@ -1,6 +1,6 @@
 """Which learning rates train which placement, with and without warm-up, at two depths?"""
 
-from _study import publish
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 
 NAME = "placement_lr"
@@ -24,7 +24,7 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    runs = publish(NAME, pairs)
+    runs = publish(NAME, swept(NAME, pairs))
     for n_layer in (6, 12):
         for warmup in (0, 100):
             print(f"\n{n_layer} layers, warm-up {warmup}")

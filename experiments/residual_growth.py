@@ -1,6 +1,6 @@
 """How does the residual stream grow with depth: before training, after it, with larger weights?"""
 
-from _study import publish
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 
 NAME = "residual_growth"
@@ -24,4 +24,4 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    publish(NAME, pairs, PROBES)
+    publish(NAME, swept(NAME, pairs, PROBES))

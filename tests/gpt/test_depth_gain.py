@@ -62,9 +62,8 @@ def runs():
 def test_every_run_of_the_map_is_there_once(runs):
     found = [(r["norm"], r["gain"], r["lr"], r["seed"]) for r in runs]
     assert found == [
-        (norm, gain, lr, seed)
-        for norm in study.NORMS
-        for gain in study.GAINS
+        (*arm.values(), lr, seed)
+        for arm in study.ARMS
         for lr in study.RATES
         for seed in study.SEEDS
     ]
