@@ -9,9 +9,7 @@
 PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 PY := .venv/bin/python
-STUDIES := initialization warmup placement_lr init_width residual_growth norm_type \
-	covariate_shift depth_gain batch_size coin_flips generalization logit_growth \
-	samples_per_statistic silent_bugs style_probe
+STUDIES := $(filter-out experiments/_%, $(wildcard experiments/*.py))
 TEST := $(PY) -m pytest -q -n auto --maxprocesses 4
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 # .venv is a Python of its own: a reader's PYTHONPATH would bring other versions into it, normlib
@@ -47,8 +45,8 @@ site: book
 	$(PY) tools/site.py _build/site
 
 results: .venv/ready
-	for study in $(STUDIES); do $(PY) experiments/$$study.py || exit 1; done
-	$(PY) experiments/figure_data.py
+	for study in $(STUDIES); do $(PY) $$study || exit 1; done
+	$(PY) experiments/_figure_data.py
 
 shots: book browser
 	$(PY) tests/helpers/shots.py

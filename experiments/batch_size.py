@@ -14,18 +14,18 @@ precise
 """
 
 import copy
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, generators, source
-from normlib.results import Run, Runs
-from study import save
+from _curves import Curves, gradient_norm
+from _digits import BATCHES, CLASSES, N_TRAIN, WIDTH, Split, generators, source
+from _study import publish, recorded
 
 NAME = "batch_size"
 SIZES, MOMENTA, SEEDS = (2, 4, 8, 16, 32, 64), (0.1, 0.9), range(8)
+ARMS = [{"momentum": momentum, "batch_size": size} for momentum in MOMENTA for size in SIZES]
 STEPS, RATE, FULL_RATE_FROM, EVERY = 600, 0.02, 16, 50
 KINDS = ("batch", "sorted", "running", "precise")
 
@@ -71,47 +71,31 @@ def measure(net, train_x, test_x, test_y, size):
     }
 
 
-def run(size, momentum, seed, steps=STEPS):
+def record(arm, seed, steps=STEPS):
     """Train one network and measure it."""
-    begin, rng = time.perf_counter(), generators(BATCHES, [seed])
-    split = Split.of([seed])
+    size, rng, split = arm["batch_size"], generators(BATCHES, [seed]), Split.of([seed])
     torch.manual_seed(seed)
-    net = network(momentum)
+    net, curves = network(arm["momentum"]), Curves()
     lr = RATE * min(1, size / FULL_RATE_FROM)
     optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9)
-    logged, losses, sizes = [], [], []
     for step in range(steps):
         (x,), (y,) = split.batch(rng, size)
         loss = F.cross_entropy(net(x), y)
         optimizer.zero_grad()
         loss.backward()
         if step % EVERY == 0:
-            logged.append(step)
-            losses.append(loss.item())
-            sizes.append(torch.cat([p.grad.flatten() for p in net.parameters()]).norm().item())
+            curves.note(step, loss=loss, grad_norm=gradient_norm(net))
         optimizer.step()
     found = measure(net, split.train[0][0], split.test[0][0], split.test[1][0], size)
-    return Run(
-        model={"norm": "batchnorm", "n_layer": 2, "width": WIDTH, "momentum": momentum},
-        training={
-            **{"steps": steps, "batch_size": size, "lr": lr, "optimizer": "sgd"},
-            **{"sgd_momentum": 0.9, "n_train": N_TRAIN, "seed": seed},
-        },
-        steps=logged,
-        loss=losses,
-        grad_norm=sizes,
-        val_loss=found["running"][0],
-        diverged=False,
-        probes={kind: {"steps": [steps], "values": [found[kind]]} for kind in KINDS},
-        provenance=source(),
-        seconds=time.perf_counter() - begin,
-    )
+    curves.note(steps, **found)
+    model = {"norm": "batchnorm", "n_layer": 2, "width": WIDTH, "momentum": arm["momentum"]}
+    training = {"steps": steps, "batch_size": size, "lr": lr, "optimizer": "sgd"}
+    training |= {"sgd_momentum": 0.9, "n_train": N_TRAIN, "seed": seed}
+    return curves.run(model, training, val_loss=found["running"][0])
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = Runs(run(b, m, seed) for m in MOMENTA for b in SIZES for seed in SEEDS)
-    save(NAME, runs)
+def show(runs):
+    """Loss and error for each kind of statistics."""
     for momentum in MOMENTA:
         print(f"\nmomentum {momentum}: loss and error in %, mean ± sd", *KINDS)
         for batch_size in SIZES:
@@ -120,3 +104,7 @@ if __name__ == "__main__":
             cells = zip(rows.mean(0).tolist(), rows.std(0).tolist(), strict=True)
             text = [f"{m[0]:.3f} ± {s[0]:.3f}, {m[1]:.1f} ± {s[1]:.1f}" for m, s in cells]
             print(f"{batch_size:3}", *text, sep="  |  ")
+
+
+if __name__ == "__main__":
+    show(publish(NAME, recorded(NAME, record, ARMS, SEEDS, source)))

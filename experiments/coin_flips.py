@@ -16,23 +16,21 @@ import copy
 import hashlib
 import itertools
 import math
-import time
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from _curves import Curves, gradient_norm
+from _study import origin, publish, recorded
 from normlib.gpt import GPT, GPTConfig
-from normlib.gpt.provenance import provenance
-from normlib.results import Run, Runs
-from study import save
 
 NAME = "coin_flips"
 CONFIG = GPTConfig(vocab_size=2, n_layer=2, n_head=2, n_embd=32, block_size=4)
 SIZES, SEEDS = (1, 2, 4, 16), range(5)
-ARMS = [("layernorm", 1), *(("batchnorm", size) for size in SIZES)]
+ARMS = [{"norm": "layernorm", "batch_size": 1}]
+ARMS += [{"norm": "batchnorm", "batch_size": size} for size in SIZES]
 STEPS, RATE, EVERY = 1200, 3e-3, 300
 MOMENTS = range(0, STEPS + 1, EVERY)
 FLIPS = torch.tensor([*itertools.product([0, 1], repeat=CONFIG.block_size + 1)])  # all (32, 5)
@@ -81,12 +79,11 @@ def both_modes(model, batch_size, seed):
     return in_training, in_evaluation
 
 
-def run(norm, batch_size, seed, steps=STEPS):
+def record(arm, seed, steps=STEPS):
     """Train one GPT on fresh flips and measure it."""
-    begin, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
-    model = gpt(norm, seed)
+    batch_size, rng = arm["batch_size"], torch.Generator().manual_seed(seed)
+    model, curves, modes = gpt(arm["norm"], seed), Curves(), {}
     optimizer = torch.optim.Adam(model.parameters(), RATE)
-    logged, losses, sizes, modes = [], [], [], {}
     for step in range(steps + 1):
         if step in MOMENTS or step == steps:
             modes[step] = both_modes(model, batch_size, seed)
@@ -97,45 +94,37 @@ def run(norm, batch_size, seed, steps=STEPS):
         optimizer.zero_grad()
         loss.backward()
         if step in MOMENTS:
-            logged.append(step)
-            losses.append(loss.item())
-            sizes.append(torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item())
+            curves.note(step, loss=loss, grad_norm=gradient_norm(model))
         optimizer.step()
-    probes = {}
     for i, mode in enumerate(("train", "eval")):
-        means = [both[i].mean().item() for both in modes.values()]
-        final = modes[max(modes)][i].tolist()
-        probes[f"{mode}_loss"] = {"steps": [*modes], "values": means}
-        probes[f"{mode}_positions"] = {"steps": [max(modes)], "values": [final]}
-    trained, evaluated = (probes[f"{mode}_loss"]["values"][-1] for mode in ("train", "eval"))
-    return Run(
-        model=asdict(CONFIG) | {"norm": norm},
-        training={"steps": steps, "batch_size": batch_size, "lr": RATE, "seed": seed},
-        steps=logged,
-        loss=losses,
-        grad_norm=sizes,
-        val_loss=evaluated if math.isfinite(evaluated) else None,
+        for step, both in modes.items():
+            curves.note(step, **{f"{mode}_loss": both[i].mean()})
+        curves.note(steps, **{f"{mode}_positions": modes[steps][i]})
+    trained, evaluated = (curves[f"{mode}_loss"][steps] for mode in ("train", "eval"))
+    return curves.run(
+        asdict(CONFIG) | {"norm": arm["norm"]},
+        {"steps": steps, "batch_size": batch_size, "lr": RATE, "seed": seed},
+        val_loss=evaluated,
         diverged=not math.isfinite(trained + evaluated),
-        probes=probes,
-        provenance=source(),
-        seconds=time.perf_counter() - begin,
     )
 
 
 def source():
     """Where these results come from; the data are the 32 sequences."""
     sha256 = hashlib.sha256(FLIPS.numpy().astype("u1").tobytes()).hexdigest()
-    data = SimpleNamespace(name="coin flips", sha256=sha256, vocab_size=2)
-    return provenance(data, torch.device("cpu"))
+    return origin("coin flips", sha256, vocab_size=2)
+
+
+def show(runs):
+    """Last losses in both modes."""
+    for mode in ("train", "eval"):
+        print(mode)
+        for arm in ARMS:
+            last = [run.probes[f"{mode}_loss"]["values"][-1] for run in runs.filter(**arm)]
+            last = torch.tensor(last)
+            print(*(str(v).ljust(10) for v in arm.values()), end=" ")
+            print(f"{last.mean():.3f} ± {last.std():.3f}", last)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = Runs(run(*arm, seed) for arm in ARMS for seed in SEEDS)
-    save(NAME, runs)
-    for mode in ("train", "eval"):
-        print(mode)
-        for norm, batch_size in ARMS:
-            some = runs.filter(norm=norm, batch_size=batch_size)
-            last = torch.tensor([r.probes[f"{mode}_loss"]["values"][-1] for r in some])
-            print(f"{norm:10} {batch_size:3}  {last.mean():.3f} ± {last.std():.3f}", last)
+    show(publish(NAME, recorded(NAME, record, ARMS, SEEDS, source)))

@@ -19,13 +19,14 @@ test_accuracy, test_loss
 """
 
 import math
-import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 
-from digits import (
+from _curves import Curves
+from _digits import (
     BATCHES,
     CLASSES,
     MEAN,
@@ -44,15 +45,17 @@ from digits import (
     generators,
     gradients,
     initial,
+    length,
+    moved,
     source,
 )
-from normlib.results import Run, Runs
-from shift_measures import along_the_gradient, drift, gradient_shift, length, moved
-from study import save
+from _shift_measures import along_the_gradient, drift, gradient_shift
+from _study import publish, recorded
 
 NAME = "covariate_shift"
 RATES, MEASURED = (0.01, 0.03, 0.1, 0.3, 1.0), (0.03, 0.1)
 SEEDS, STEPS, BATCH = range(5), 300, 64
+ARMS = [{"norm": norm, "lr": lr} for norm in NORMS for lr in RATES]
 PROBE = 250  # images on which distributions are compared; a count of them fits into a byte
 AHEAD = 5  # steps over which they drift
 FIGURE_RATE, FIGURE_SEED = 0.1, 0  # of the runs whose histograms are kept
@@ -68,20 +71,15 @@ def train(norm, lr, seeds=SEEDS, steps=STEPS, measure=False):
 
     Returns
     -------
-    measured : dict
-        Name → {step: tensor (S,) or (S, L)}.
+    measured : Curves
+        Tensors (S,) or (S, L).
     seen : dict
         Step → per layer what its ReLUs see for the PROBE images, (S, N, W). Empty if not `measure`.
     """
     split, layers = Split.of(seeds), initial(norm, seeds)
     batches, noises, probing = (generators(s, seeds) for s in (BATCHES, NOISE, PROBE_NOISE))
     compared = {t + k for t in MOMENTS for k in (0, AHEAD)} if measure else ()
-    measured, seen = {}, {}
-
-    def note(step, values):
-        for name, value in values.items():
-            measured.setdefault(name, {})[step] = value
-
+    measured, seen = Curves(), {}
     for step in range(steps + 1):
         noise = probe_noise = None
         if norm == "noisy_batch":
@@ -92,22 +90,23 @@ def train(norm, lr, seeds=SEEDS, steps=STEPS, measure=False):
             seen[step] = forward(layers, split.train[0][:, :PROBE], norm, probe_noise)[1]
         if step == steps or (measure and step in MOMENTS):
             loss, accuracy = evaluate(layers, split, norm)
-            note(step, {"test_loss": loss, "test_accuracy": accuracy})
+            measured.note(step, test_loss=loss, test_accuracy=accuracy)
         if step == steps:
             break
         gradient = partial(gradients, batch=split.batch(batches, BATCH), norm=norm, noise=noise)
         loss, grads = gradient(layers)
         if step in MOMENTS:
-            note(step, {"loss": loss, "grad_norm": length(grads)})
+            measured.note(step, loss=loss, grad_norm=length(grads))
             if measure:
-                note(step, gradient_shift(layers, grads, gradient, lr))
-                note(step, along_the_gradient(layers, grads, gradient))
+                measured.note(step, **gradient_shift(layers, grads, gradient, lr))
+                measured.note(step, **along_the_gradient(layers, grads, gradient))
         layers = moved(layers, grads, lr)
     for step in MOMENTS:
         if step + AHEAD in seen:
             pairs = zip(seen[step], seen[step + AHEAD], strict=True)
             per_layer = [drift(*pair) for pair in pairs]
-            note(step, {k: torch.stack([d[k] for d in per_layer], 1) for k in per_layer[0]})
+            for name in per_layer[0]:
+                measured.note(step, **{name: torch.stack([d[name] for d in per_layer], 1)})
     return measured, seen
 
 
@@ -131,48 +130,22 @@ def histograms(seen, seed=0):
     }
 
 
-def plain(tensor):
-    """Numbers of three digits for a file, None for what is not finite."""
-    if tensor.ndim:
-        return [plain(t) for t in tensor]
-    value = tensor.item()
-    return float(f"{value:.3g}") if math.isfinite(value) else None
-
-
-def runs_of(norm, lr, seeds=SEEDS):
+def record(arm, seeds, steps=STEPS):
     """Train one stack and make a Run of each of its networks."""
-    begin = time.perf_counter()
-    measured, seen = train(norm, lr, seeds, measure=lr in MEASURED)
-    seconds = (time.perf_counter() - begin) / len(seeds)
+    norm, lr = arm["norm"], arm["lr"]
+    measured, seen = train(norm, lr, seeds, steps, measure=lr in MEASURED)
     # Only noisy_batch has noise; the fields stand in all runs, so that seeds are all that varies.
     noise = {"noise_mean": MEAN, "noise_scale": SCALE, "noise_sample": SAMPLE}
     model = {"norm": norm, "n_layer": N_LAYER, "width": WIDTH, "activation": "relu", **noise}
-    training = {"lr": lr, "steps": STEPS, "batch_size": BATCH, "optimizer": "sgd", "seed": None}
+    training = {"lr": lr, "steps": steps, "batch_size": BATCH, "optimizer": "sgd", "seed": None}
     training |= {"n_train": N_TRAIN, "n_probe": PROBE, "drift_steps": AHEAD}
-    origin = source()
     for i, seed in enumerate(seeds):
-        curves = {k: {t: v[i] for t, v in measured[k].items()} for k in measured}
-        loss, size = curves.pop("loss"), curves.pop("grad_norm")
-        steps = [t for t in loss if loss[t].isfinite() and size[t].isfinite()]
-        final, worst = curves["test_loss"][STEPS].item(), max(loss[0].item(), math.log(CLASSES))
-        probes = {
-            name: {"steps": [*curve], "values": plain(torch.stack([*curve.values()]))}
-            for name, curve in curves.items()
-        }
+        curves = measured.of(i)
+        final, worst = curves["test_loss"][steps], max(curves["loss"][0].item(), math.log(CLASSES))
+        run = curves.run(model, training | {"seed": seed}, final, not final <= worst, digits=3)
         if seed == FIGURE_SEED and lr == FIGURE_RATE:
-            probes |= histograms(seen, i)
-        yield Run(
-            model=model,
-            training=training | {"seed": seed},
-            steps=steps,
-            loss=[loss[t].item() for t in steps],
-            grad_norm=[size[t].item() for t in steps],
-            val_loss=final if math.isfinite(final) else None,
-            diverged=not math.isfinite(final) or final > worst or len(steps) < len(loss),
-            probes=probes,
-            provenance=origin,
-            seconds=seconds,
-        )
+            run = replace(run, probes=run.probes | histograms(seen, i))
+        yield run
 
 
 def summary(runs, lr):
@@ -194,12 +167,13 @@ def summary(runs, lr):
         print(f"{name:18}", *cells)
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    arms = [(norm, lr) for norm in NORMS for lr in RATES]
-    runs = Runs(run for norm, lr in arms for run in runs_of(norm, lr))
-    save(NAME, runs)
+def show(runs):
+    """Test losses of all arms, and the measures at two rates."""
     print(runs.table("norm", "lr"))
     for lr in MEASURED:
         print(f"\nlr {lr}, layer {N_LAYER // 2 + 1} where it is per layer:", *NORMS)
         summary(runs, lr)
+
+
+if __name__ == "__main__":
+    show(publish(NAME, recorded(NAME, record, ARMS, [SEEDS], source)))

@@ -14,22 +14,33 @@ test_accuracy
     Share of right answers after the last step; None where the loss is not finite.
 """
 
+import itertools
 import math
-import time
 
 import torch
 from torch.nn import functional as F
 
-from covariate_shift import plain
-from digits import BATCHES, CLASSES, N_TRAIN, WEIGHTS, WIDTH, Split, generators, source, stacked
-from normlib.results import Run, Runs
-from study import save
+from _curves import Curves
+from _digits import (
+    BATCHES,
+    CLASSES,
+    N_TRAIN,
+    WEIGHTS,
+    WIDTH,
+    Split,
+    generators,
+    length,
+    source,
+    stacked,
+)
+from _study import publish, recorded
 
 NAME = "depth_gain"
 N_LAYER, STEPS, BATCH, SEEDS = 20, 300, 64, range(5)
 NORMS = ("none", "layer")
 GAINS = (0.5, 0.7, 1.0, 1.1, 1.2, 1.3, 2**0.5, 1.5, 1.6, 1.7, 2.0, 2.8, 4.0)
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+ARMS = [{"norm": norm, "gain": gain} for norm in NORMS for gain in GAINS]
 LOGGED = (0, 1, 3, 10, 30, 100, 200, STEPS - 1)
 MOMENTS = (0, 10, 100)  # of the measures per layer
 LAYERS = (1, 10, 20)
@@ -71,19 +82,14 @@ def train(norm, gain, rates=RATES, seeds=SEEDS, steps=STEPS):
 
     Returns
     -------
-    measured : dict
-        Name → {step: tensor (R · S, …)}, rate by rate.
+    Curves
+        Tensors (R · S, …), rate by rate.
     """
     split, batches = Split.of(seeds), generators(BATCHES, seeds)
     copies = (len(rates), 1, 1)
     lr = torch.tensor(rates).repeat_interleave(len(seeds))[:, None, None]
     weights = [w.repeat(copies) for w in initial(gain, seeds)]
-    measured = {}
-
-    def note(step, **values):
-        for name, value in values.items():
-            measured.setdefault(name, {})[step] = value.detach()
-
+    measured = Curves()
     for step in range(steps):
         x, labels = split.batch(batches, BATCH)
         leaves = [w.detach().requires_grad_() for w in weights]
@@ -92,55 +98,38 @@ def train(norm, gain, rates=RATES, seeds=SEEDS, steps=STEPS):
         grads = torch.autograd.grad(loss.sum(), [*leaves, *(hidden if step in MOMENTS else ())])
         own = grads[: len(leaves)]
         if step in LOGGED:
-            squares = torch.stack([g.square().sum((1, 2)) for g in own])
-            note(step, loss=loss, grad_norm=squares.sum(0).sqrt())
+            measured.note(step, loss=loss, grad_norm=length([own]))
         if step in MOMENTS:
             sizes = [
                 (lr * g).norm(dim=(1, 2)) / w.norm(dim=(1, 2))
                 for g, w in zip(own, weights, strict=True)
             ]
             update = torch.stack([sizes[i - 1] for i in LAYERS], 1)
-            note(step, rms=rms(hidden), stream_grad=rms(grads[len(leaves) :]), update=update)
+            below = rms(grads[len(leaves) :])
+            measured.note(step, rms=rms(hidden), stream_grad=below, update=update)
         weights = [(w - lr * g).detach() for w, g in zip(weights, own, strict=True)]
     x, labels = (part.repeat(len(rates), *[1] * (part.ndim - 1)) for part in split.test)
     logits, _ = forward(weights, x, norm)
     loss = losses(logits, labels)
     right = (logits.argmax(2) == labels).float().mean(1)
-    note(steps, test_loss=loss, test_accuracy=torch.where(loss.isfinite(), right, torch.nan))
+    measured.note(
+        steps, test_loss=loss, test_accuracy=torch.where(loss.isfinite(), right, torch.nan)
+    )
     return measured
 
 
-def runs_of(norm, gain):
-    """Train one stack and make a Run of each of its networks."""
-    begin = time.perf_counter()
-    measured = train(norm, gain)
-    pairs = [(lr, seed) for lr in RATES for seed in SEEDS]
-    seconds = (time.perf_counter() - begin) / len(pairs)
-    model = {"norm": norm, "gain": gain, "n_layer": N_LAYER, "width": WIDTH, "activation": "relu"}
-    training = {"steps": STEPS, "batch_size": BATCH, "optimizer": "sgd", "n_train": N_TRAIN}
+def record(arm, seeds, rates=RATES, steps=STEPS):
+    """Train one stack, every rate with every seed, and make a Run of each of its networks."""
+    measured = train(**arm, rates=rates, seeds=seeds, steps=steps)
+    model = {**arm, "n_layer": N_LAYER, "width": WIDTH, "activation": "relu"}
+    training = {"steps": steps, "batch_size": BATCH, "optimizer": "sgd", "n_train": N_TRAIN}
     training["layers"] = list(LAYERS)
-    origin = source()
-    for i, (lr, seed) in enumerate(pairs):
-        curves = {k: {t: v[i] for t, v in measured[k].items()} for k in measured}
-        loss, size = curves.pop("loss"), curves.pop("grad_norm")
-        steps = [t for t in loss if loss[t].isfinite() and size[t].isfinite()]
-        final = curves.pop("test_loss")[STEPS].item()
-        worst = max(loss[0].item(), math.log(CLASSES)) + STOOD_STILL
-        yield Run(
-            model=model,
-            training=training | {"lr": lr, "seed": seed},
-            steps=steps,
-            loss=[loss[t].item() for t in steps],
-            grad_norm=[size[t].item() for t in steps],
-            val_loss=final if math.isfinite(final) else None,
-            diverged=not final <= worst or len(steps) < len(loss),
-            probes={
-                name: {"steps": [*curve], "values": plain(torch.stack([*curve.values()]))}
-                for name, curve in curves.items()
-            },
-            provenance=origin,
-            seconds=seconds,
-        )
+    for i, (lr, seed) in enumerate(itertools.product(rates, seeds)):
+        curves = measured.of(i)
+        final = curves.pop("test_loss")[steps]
+        worst = max(curves["loss"][0].item(), math.log(CLASSES)) + STOOD_STILL
+        chosen = training | {"lr": lr, "seed": seed}
+        yield curves.run(model, chosen, final, diverged=not final <= worst, digits=3)
 
 
 def show(runs):
@@ -160,7 +149,4 @@ def show(runs):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = Runs(run for norm in NORMS for gain in GAINS for run in runs_of(norm, gain))
-    save(NAME, runs)
-    show(runs)
+    show(publish(NAME, recorded(NAME, record, ARMS, [SEEDS], source)))

@@ -11,7 +11,7 @@ text
     trains, pre-norm under the same, and pre-norm with LayerNorm and RMSNorm and post-norm with a
     warm-up under Xavier's.
 digits
-    The networks of `digits.py`, 8 hidden layers, 250 images. DIGITS_ARMS: a step sees 25 images
+    The networks of `_digits.py`, 8 hidden layers, 250 images. DIGITS_ARMS: a step sees 25 images
     drawn at random, or all 250; or all 250 in ten random groups of 25, with statistics of each
     group for itself. The last two differ, under batch norm, in the noise of the statistics alone.
 
@@ -25,13 +25,13 @@ val_accuracy
 """
 
 import math
-import time
 from dataclasses import asdict
 
 import numpy as np
 import torch
 
-from digits import (
+from _curves import Curves, gradient_norm
+from _digits import (
     BATCHES,
     N_LAYER,
     WIDTH,
@@ -40,42 +40,49 @@ from digits import (
     generators,
     gradients,
     initial,
+    length,
+    moved,
     source,
     stacked,
 )
-from normlib.gpt import GPT, GPTConfig, TrainConfig, draw_batch, learning_rate, load_text
-from normlib.gpt.provenance import provenance
-from normlib.results import Run, Runs
-from shift_measures import length, moved
-from study import interval, save
+from _study import interval, publish, recorded, text, text_origin
+from normlib.gpt import GPT, GPTConfig, TrainConfig, draw_batch, learning_rate
+from normlib.results import Runs
 
 NAME = "generalization"
 SEEDS = range(6)
 
-ARM = ("placement", "norm", "init", "warmup", "lr")
+MODEL = ("placement", "norm", "init")
 TEXT_ARMS = [
-    ("none", "layernorm", "gpt2", 0, 2e-3),
-    ("none", "layernorm", "gpt2", 0, 6e-3),
-    ("pre", "layernorm", "gpt2", 0, 2e-3),
-    ("pre", "layernorm", "gpt2", 0, 6e-3),
-    ("pre", "layernorm", "xavier", 0, 3e-3),
-    ("pre", "rmsnorm", "xavier", 0, 3e-3),
-    ("post", "layernorm", "xavier", 100, 3e-3),
+    dict(zip((*MODEL, "warmup", "lr"), values, strict=True))
+    for values in [
+        ("none", "layernorm", "gpt2", 0, 2e-3),
+        ("none", "layernorm", "gpt2", 0, 6e-3),
+        ("pre", "layernorm", "gpt2", 0, 2e-3),
+        ("pre", "layernorm", "gpt2", 0, 6e-3),
+        ("pre", "layernorm", "xavier", 0, 3e-3),
+        ("pre", "rmsnorm", "xavier", 0, 3e-3),
+        ("post", "layernorm", "xavier", 100, 3e-3),
+    ]
 ]
 TEXT_STEPS, TEXT_EVERY = 600, 40
 PIECE, APART, WINDOWS, BATCH = 16_000, 60_000, 192, 16
 
 IMAGES = 250
-DIGITS_ARMS = [  # norm, images in a step, groups
-    ("none", 25, 1),
-    ("none", IMAGES, 1),
-    ("batch", 25, 1),
-    ("batch", IMAGES, 1),
-    ("batch", IMAGES, 10),
-    ("layer", 25, 1),
-    ("layer", IMAGES, 1),
-]
 RATES, STEPS, EVERY = (0.1, 0.3), 400, 10
+DIGITS_ARMS = [
+    {"norm": norm, "batch_size": size, "groups": groups, "lr": lr}
+    for norm, size, groups in [
+        ("none", 25, 1),
+        ("none", IMAGES, 1),
+        ("batch", 25, 1),
+        ("batch", IMAGES, 1),
+        ("batch", IMAGES, 10),
+        ("layer", 25, 1),
+        ("layer", IMAGES, 1),
+    ]
+    for lr in RATES
+]
 TEXT_LEVELS, LEVELS = (2.4, 2.2, 2.0, 1.8), (1.0, 0.5, 0.2, 0.1, 0.05)  # printed
 
 
@@ -109,64 +116,38 @@ def text_loss(model, batch):
     return model(*batch)[1].item()
 
 
-def text_run(text, arm, seed, steps=TEXT_STEPS):
+def text_record(arm, seed, steps=TEXT_STEPS):
     """Train one GPT on its piece of the text and measure it on the way."""
-    begin, (placement, norm, init, warmup, lr) = time.perf_counter(), arm
-    config = GPTConfig(
-        vocab_size=text.vocab_size, n_layer=4, placement=placement, norm=norm, init=init
-    )
+    lr, warmup, chosen = arm["lr"], arm["warmup"], {name: arm[name] for name in MODEL}
+    config = GPTConfig(vocab_size=text().vocab_size, n_layer=4, **chosen)
     training = TrainConfig(steps=steps, lr=lr, warmup=warmup, batch_size=BATCH, seed=seed)
     size = config.block_size
-    piece = text.split("train", size)[APART * seed :][:PIECE]
-    parts = {"train_loss": windows(piece, size), "val_loss": windows(text.split("val", size), size)}
+    train, val = (text().split(part, size) for part in ("train", "val"))
+    piece = train[APART * seed :][:PIECE]
+    parts, curves = {"train_loss": windows(piece, size), "val_loss": windows(val, size)}, Curves()
     model, rng = GPT(config, seed), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr, training.betas, fused=True)
-    logged, losses, sizes, curves = [], [], [], {name: {} for name in parts}
     for step in range(steps + 1):
         if step % TEXT_EVERY == 0 or step == steps:
-            for name, batch in parts.items():
-                curves[name][step] = torch.tensor(text_loss(model, batch))
+            curves.note(step, **{name: text_loss(model, batch) for name, batch in parts.items()})
         if step == steps:
             break
         optimizer.param_groups[0]["lr"] = learning_rate(training, step)
         _, loss = model(*draw_batch(piece, BATCH, size, rng))
         optimizer.zero_grad()
         loss.backward()
-        if step % TEXT_EVERY == 0 and loss.isfinite():
-            logged.append(step)
-            losses.append(loss.item())
-            sizes.append(torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item())
+        if step % TEXT_EVERY == 0:
+            curves.note(step, loss=loss, grad_norm=gradient_norm(model))
         optimizer.step()
     trained = {"steps": steps, "lr": lr, "warmup": warmup, "batch_size": BATCH, "optimizer": "adam"}
     trained |= {"task": "text", "piece": PIECE, "seed": seed}
-    origin, seconds = provenance(text, torch.device("cpu")), time.perf_counter() - begin
-    return finished(asdict(config), trained, logged, losses, sizes, curves, origin, seconds)
+    return finished(curves, asdict(config), trained)
 
 
-def number(tensor):
-    """A number for a file, None for what is not finite."""
-    return tensor.item() if tensor.isfinite() else None
-
-
-def finished(model, training, logged, losses, sizes, curves, origin, seconds):
+def finished(curves, model, training):
     """A Run, diverged if its last training loss is no number or above that of its start."""
-    train, last = curves["train_loss"], curves["val_loss"][training["steps"]].item()
-    diverged = not train[training["steps"]] <= train[0]
-    return Run(
-        model=model,
-        training=training,
-        steps=logged,
-        loss=losses,
-        grad_norm=sizes,
-        val_loss=last if math.isfinite(last) else None,
-        diverged=bool(diverged),
-        probes={
-            name: {"steps": [*curve], "values": [number(v) for v in curve.values()]}
-            for name, curve in curves.items()
-        },
-        provenance=origin,
-        seconds=seconds,
-    )
+    train, last = curves["train_loss"], training["steps"]
+    return curves.run(model, training, curves["val_loss"][last], not train[last] <= train[0])
 
 
 def few(seeds):
@@ -198,43 +179,32 @@ def mean_gradients(layers, batches, norm):
     return sum(losses) / len(losses), mean
 
 
-def digits_train(norm, size, groups, lr, seeds=SEEDS, steps=STEPS):
-    """Train a stack of networks; name → {step: tensor (S,)}."""
+def digits_train(norm, batch_size, groups, lr, seeds=SEEDS, steps=STEPS):
+    """Train a stack of networks; Curves of tensors (S,)."""
     split, layers, rng = few(seeds), initial(norm, seeds), generators(BATCHES, seeds)
-    learned, measured = Split(split.train, split.train), {}
-
-    def note(step, **values):
-        for name, value in values.items():
-            measured.setdefault(name, {})[step] = value
-
+    learned, measured = Split(split.train, split.train), Curves()
     for step in range(steps + 1):
         if step % EVERY == 0 or step == steps:
             val, accuracy = evaluate(layers, split, norm)
             train = evaluate(layers, learned, norm)[0]
-            note(step, train_loss=train, val_loss=val, val_accuracy=accuracy)
+            measured.note(step, train_loss=train, val_loss=val, val_accuracy=accuracy)
         if step == steps:
             break
-        loss, grads = mean_gradients(layers, groups_of(split, rng, size, groups), norm)
+        loss, grads = mean_gradients(layers, groups_of(split, rng, batch_size, groups), norm)
         if step % EVERY == 0:
-            note(step, loss=loss, grad_norm=length(grads))
+            measured.note(step, loss=loss, grad_norm=length(grads))
         layers = moved(layers, grads, lr)
     return measured
 
 
-def digits_runs(norm, size, groups, lr, seeds=SEEDS):
+def digits_record(arm, seeds, steps=STEPS):
     """Train one stack and make a Run of each of its networks."""
-    begin = time.perf_counter()
-    measured = digits_train(norm, size, groups, lr, seeds)
-    seconds, origin = (time.perf_counter() - begin) / len(seeds), source()
-    model = {"norm": norm, "n_layer": N_LAYER, "width": WIDTH, "activation": "relu"}
+    measured = digits_train(**arm, seeds=seeds, steps=steps)
+    model = {"norm": arm["norm"], "n_layer": N_LAYER, "width": WIDTH, "activation": "relu"}
+    training = {"steps": steps, **{name: arm[name] for name in ("batch_size", "groups", "lr")}}
+    training |= {"optimizer": "sgd", "task": "digits", "n_train": IMAGES}
     for i, seed in enumerate(seeds):
-        curves = {k: {t: v[i] for t, v in measured[k].items()} for k in measured}
-        loss, sizes = curves.pop("loss"), curves.pop("grad_norm")
-        steps = [t for t in loss if loss[t].isfinite() and sizes[t].isfinite()]
-        training = {"steps": STEPS, "batch_size": size, "groups": groups, "lr": lr}
-        training |= {"optimizer": "sgd", "task": "digits", "n_train": IMAGES, "seed": seed}
-        series = ([curve[t].item() for t in steps] for curve in (loss, sizes))
-        yield finished(model, training, steps, *series, curves, origin, seconds)
+        yield finished(measured.of(i), model, training | {"seed": seed})
 
 
 def read(runs, level):
@@ -243,7 +213,7 @@ def read(runs, level):
     return np.array([at_level(*pair, level) for pair in curves])
 
 
-def show(runs, levels):
+def line(runs, levels):
     """Last training and best validation loss; at each level the loss, and how many reach it."""
     final = [run.probes["train_loss"]["values"][-1] or math.nan for run in runs]
     best = [min(v for v in run.probes["val_loss"]["values"] if v is not None) for run in runs]
@@ -258,24 +228,15 @@ def show(runs, levels):
     return "  |  ".join(cells)
 
 
-def everything():
-    """All runs of the study."""
-    for arm in DIGITS_ARMS:
-        for lr in RATES:
-            yield from digits_runs(*arm, lr)
-    text = load_text()
-    for arm in TEXT_ARMS:
-        yield from (text_run(text, arm, seed) for seed in SEEDS)
+def show(runs):
+    """A line for every arm."""
+    for task, arms, levels in (("text", TEXT_ARMS, TEXT_LEVELS), ("digits", DIGITS_ARMS, LEVELS)):
+        for arm in arms:
+            some = runs.filter(task=task, **arm)
+            print(*(str(value).ljust(9) for value in arm.values()), line(some, levels))
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = Runs(everything())
-    save(NAME, runs)
-    for arm in TEXT_ARMS:
-        some = runs.filter(task="text", **dict(zip(ARM, arm, strict=True)))
-        print(*(str(part).ljust(9) for part in arm), show(some, TEXT_LEVELS))
-    for norm, size, groups in DIGITS_ARMS:
-        arm = runs.filter(task="digits", norm=norm, batch_size=size, groups=groups)
-        for lr in RATES:
-            print(f"{norm:6}{size:4}{groups:3}{lr:5}", show(arm.filter(lr=lr), LEVELS))
+    few_images = recorded(NAME, digits_record, DIGITS_ARMS, [SEEDS], source)
+    few_letters = recorded(NAME, text_record, TEXT_ARMS, SEEDS, text_origin)
+    show(publish(NAME, Runs([*few_images, *few_letters])))

@@ -9,8 +9,8 @@ to post-norm.
 
 from dataclasses import replace
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
-from study import publish
 
 NAME = "init_width"
 PROBES = ("residual_rms",)
@@ -44,7 +44,7 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    runs = publish(NAME, pairs, PROBES)
+    runs = publish(NAME, swept(NAME, pairs, PROBES))
     for name, fields in INITS.items():
         print(f"\n{name}")
         for lr in (2e-3, 4e-3):

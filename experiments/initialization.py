@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from _study import interval, publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 from normlib.placements import MEASURED
-from study import interval, publish
 
 NAME = "initialization"
 PROBES = ("residual_rms", "grad_norm", "stream_grad_norm")
@@ -55,7 +55,7 @@ def show(runs):
 
 
 if __name__ == "__main__":
-    results = publish(NAME, pairs, PROBES)
+    results = publish(NAME, swept(NAME, pairs, PROBES))
     for init in ("xavier", "gpt2"):
         for n_embd in (64, 256):
             print(

@@ -1,7 +1,7 @@
 """Do the logits of attention grow during training, and does QK-norm stop them?"""
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "logit_growth"
 PROBES = ("attention_logit_max", "attention_entropy")
@@ -16,4 +16,4 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    print(publish(NAME, pairs, PROBES).table("qk_norm", "lr"))
+    print(publish(NAME, swept(NAME, pairs, PROBES)).table("qk_norm", "lr"))

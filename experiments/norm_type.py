@@ -1,7 +1,7 @@
 """Does it matter which norm stands there: LayerNorm, RMSNorm, dynamic tanh, or none at all?"""
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
-from study import publish
 
 NAME = "norm_type"
 
@@ -18,6 +18,6 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    runs = publish(NAME, pairs)
+    runs = publish(NAME, swept(NAME, pairs))
     print(runs.filter(placement="pre").table("norm", "lr"))
     print(runs.filter(placement="none").table("init", "lr"))

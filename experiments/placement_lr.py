@@ -1,8 +1,8 @@
 """Which learning rates train which placement, with and without warm-up, at two depths?"""
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 from normlib.placements import MEASURED
-from study import publish
 
 NAME = "placement_lr"
 RATES = [3e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
@@ -25,7 +25,7 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    runs = publish(NAME, pairs)
+    runs = publish(NAME, swept(NAME, pairs))
     for n_layer in (6, 12):
         for warmup in (0, 100):
             print(f"\n{n_layer} layers, warm-up {warmup}")

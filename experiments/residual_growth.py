@@ -1,8 +1,8 @@
 """How does the residual stream grow with depth: before training, after it, with larger weights?"""
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
 from normlib.placements import MEASURED
-from study import publish
 
 NAME = "residual_growth"
 PROBES = ("residual_rms", "residual_max", "residual_cosine", "stream_grad_norm")
@@ -24,4 +24,4 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    publish(NAME, pairs, PROBES)
+    publish(NAME, swept(NAME, pairs, PROBES))

@@ -19,23 +19,23 @@ percent.
 """
 
 import copy
-import time
-from functools import cache
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from digits import BATCHES, CLASSES, Split, generators, source, stacked
-from normlib.results import Run, Runs
-from study import save
+from _curves import Curves
+from _digits import BATCHES, CLASSES, Split, generators, length, source, stacked
+from _study import publish, recorded
+from normlib.results import Runs
 
 NAME = "samples_per_statistic"
 SEEDS, RATES, BATCH, SHOWN, EVERY = range(8), (0.05, 0.1, 0.2, 0.4, 0.8), 32, 12_000, 125
 N_FIT = 600  # images for training, of the 1200 of `Split.train`
 SAMPLES, CHANNELS = (32, 16, 8, 4, 2), (1, 2, 4, 8, 16)
 STEPS = SHOWN // BATCH
-# (norm, samples in a statistic of batch norm, their order, channels in a group of group norm)
+# Samples in a statistic of batch norm, their order, channels in a group of group norm.
+NAMES = ("norm", "samples", "order", "channels")
 RANDOM = [("batch", n, "random", None) for n in SAMPLES]
 # No order matters to a statistic over all 32.
 SORTED = [("batch", n, "sorted", None) for n in SAMPLES[1:]]
@@ -43,9 +43,6 @@ MIXED = [("batch", n, "mixed", None) for n in SAMPLES[1:]]
 GROUPS = [("group", None, "random", c) for c in CHANNELS]
 LONG = [RANDOM[0], GROUPS[2], GROUPS[-1]]
 RECIPE = [("batch", None, "random", None), GROUPS[2]]
-
-
-origin = cache(source)  # one commit and one date for all runs, written once
 
 
 class SplitBatchNorm(nn.BatchNorm2d):
@@ -147,53 +144,32 @@ def measure(net, fit, validation, test, samples, order):
     return {k: torch.stack([loss, 100 * wrong], 1) for k, (loss, wrong) in found.items()}
 
 
-def run(arm, lr, batch=BATCH, shown=SHOWN, seeds=SEEDS):
+def record(arm, seeds):
     """Train one stack and make a Run of each of its networks."""
-    begin, (norm, samples, order, channels) = time.perf_counter(), arm
-    rng, split, rows = (
-        generators(BATCHES, seeds),
-        Split.of(seeds),
-        torch.arange(len(seeds))[:, None],
-    )
+    samples, order, batch, steps = (arm[k] for k in ("samples", "order", "batch_size", "steps"))
+    split, rng = Split.of(seeds), generators(BATCHES, seeds)
     fit, validation = ([t[:, s] for t in split.train] for s in (slice(N_FIT), slice(N_FIT, None)))
-    net, steps = initial(seeds, norm, samples, channels), shown // batch
-    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9)
-    logged, curve, sizes = [], [], []
+    net, measured = initial(seeds, arm["norm"], samples, arm["channels"]), Curves()
+    optimizer = torch.optim.SGD(net.parameters(), arm["lr"], momentum=0.9)
+    rows = torch.arange(len(seeds))[:, None]
     for step in range(steps):
-        optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
+        optimizer.param_groups[0]["lr"] = arm["lr"] * (1 - step / steps)
         picked = stacked(lambda g: torch.randint(N_FIT, (batch,), generator=g), rng)
-        x, y = (t[rows, picked] for t in fit)
-        x, y = arranged(x, y, order, samples)
+        x, y = arranged(*(t[rows, picked] for t in fit), order, samples)
         loss = losses(net, x, y)[0]
         optimizer.zero_grad()
         loss.sum().backward()  # the networks share no parameter
         if step % EVERY == 0:
-            logged.append(step)
-            curve.append(loss.detach())
-            squares = [p.grad.view(len(seeds), -1).square().sum(1) for p in net.parameters()]
-            sizes.append(sum(squares).sqrt())
+            own = [p.grad.view(len(seeds), -1) for p in net.parameters()]
+            measured.note(step, loss=loss, grad_norm=length([own]))
         optimizer.step()
-    found = measure(net, fit, validation, split.test, samples, order)
-    seconds = (time.perf_counter() - begin) / len(seeds)
+    measured.note(steps, **measure(net, fit, validation, split.test, samples, order))
+    model = {name: arm[name] for name in NAMES}
+    training = {"steps": steps, "batch_size": batch, "lr": arm["lr"], "optimizer": "sgd"}
+    training |= {"sgd_momentum": 0.9, "schedule": "linear", "n_train": N_FIT}
     for i, seed in enumerate(seeds):
-        yield Run(
-            model={"norm": norm, "samples": samples, "order": order, "channels": channels},
-            training={
-                **{"steps": steps, "batch_size": batch, "lr": lr, "optimizer": "sgd"},
-                **{"sgd_momentum": 0.9, "schedule": "linear", "n_train": N_FIT, "seed": seed},
-            },
-            steps=logged,
-            loss=[v[i].item() for v in curve],
-            grad_norm=[v[i].item() for v in sizes],
-            val_loss=found["validation"][i, 0].item(),
-            diverged=False,
-            probes={
-                name: {"steps": [steps], "values": [values[i].tolist()]}
-                for name, values in found.items()
-            },
-            provenance=origin(),
-            seconds=seconds,
-        )
+        val_loss = measured["validation"][steps][i, 0]
+        yield measured.of(i).run(model, training | {"seed": seed}, val_loss)
 
 
 def errors(runs, name="test"):
@@ -203,8 +179,7 @@ def errors(runs, name="test"):
 
 def select(runs, arm, **wanted):
     """The runs of an arm."""
-    names = dict(zip(("norm", "samples", "order", "channels"), arm, strict=True))
-    return runs.filter(**names, **wanted)
+    return runs.filter(**dict(zip(NAMES, arm, strict=True)), **wanted)
 
 
 def best(runs, arm, **wanted):
@@ -214,40 +189,42 @@ def best(runs, arm, **wanted):
     return min(rates, key=lambda r: errors(r, "validation").mean())
 
 
-def study():
-    """All parts, one after the other; the last needs the rates that the first has found."""
-    runs = []
-    for arm in [*RANDOM, *SORTED, *MIXED, *GROUPS]:
-        for lr in RATES:
-            runs += run(arm, lr)
-        show(best(Runs(runs), arm))
-    first = Runs(runs)
-    for arm in LONG:
-        for lr in RATES:
-            runs += run(arm, lr, shown=3 * SHOWN)
-        show(best(Runs(runs), arm, steps=3 * STEPS))
+def arms(some, rates=RATES, batch=BATCH, shown=SHOWN):
+    """Every arm with every rate."""
+    return [
+        dict(zip(NAMES, arm, strict=True), lr=lr, batch_size=batch, steps=shown // batch)
+        for arm in some
+        for lr in rates
+    ]
+
+
+def recipe(runs):
+    """Smaller batches, with rates that follow from the best one for 32 images."""
     for norm, _, order, channels in RECIPE:
         full = (norm, BATCH if norm == "batch" else None, order, channels)
-        lr = best(first, full)[0]["lr"]
+        lr = best(runs, full, steps=STEPS)[0]["lr"]
         for batch in SAMPLES[1:]:
             arm = norm, batch if norm == "batch" else None, order, channels
-            some = [*run(arm, lr * batch / BATCH, batch)]
-            runs += some
-            show(some)
-    return Runs(runs)
+            yield from arms([arm], [lr * batch / BATCH], batch)
 
 
 def show(runs):
-    """One line: the arm and its errors."""
-    cells = []
-    for name in runs[0].probes:
-        some = errors(runs, name)
-        cells.append(f"{name} {some.mean():.2f} ± {some.std():.2f}")
-    some = runs[0]
-    arm = *some.model.values(), some["batch_size"], some["steps"], some["lr"]
-    print(*arm, *cells, sep="  ", flush=True)
+    """A line for every arm of each part: its errors."""
+    full = runs.filter(batch_size=BATCH)
+    parts = [best(full, arm, steps=STEPS) for arm in [*RANDOM, *SORTED, *MIXED, *GROUPS]]
+    parts += [best(full, arm, steps=3 * STEPS) for arm in LONG]
+    parts += [runs.filter(**arm) for arm in recipe(full)]
+    for some in parts:
+        cells = []
+        for name in some[0].probes:
+            wrong = errors(some, name)
+            cells.append(f"{name} {wrong.mean():.2f} ± {wrong.std():.2f}")
+        one = some[0]
+        print(*one.model.values(), one["batch_size"], one["steps"], one["lr"], *cells, sep="  ")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    save(NAME, study())
+    known = arms([*RANDOM, *SORTED, *MIXED, *GROUPS]) + arms(LONG, shown=3 * SHOWN)
+    runs = recorded(NAME, record, known, [SEEDS], source)
+    runs = Runs([*runs, *recorded(NAME, record, [*recipe(runs)], [SEEDS], source)])
+    show(publish(NAME, runs))

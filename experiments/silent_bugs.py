@@ -15,19 +15,16 @@ alone, whole
 """
 
 import math
-import time
 from dataclasses import asdict, replace
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from _curves import Curves, gradient_norm
+from _study import publish, recorded, text, text_origin
 from normlib.clinic import patients
-from normlib.gpt import GPT, GPTConfig, load_text
-from normlib.gpt.data import draw_batch
-from normlib.gpt.provenance import provenance
-from normlib.results import Run, Runs
-from study import save
+from normlib.gpt import GPT, GPTConfig, draw_batch
 
 NAME = "silent_bugs"
 CONFIG = GPTConfig(vocab_size=1, n_layer=4, n_head=4, n_embd=48, block_size=32)
@@ -57,7 +54,7 @@ NORMS = {
     "over the batch": patients.over_batch,
 }
 PLACES = ("residual after the norm", "no final norm")
-ARMS = [*NORMS, *PLACES]
+ARMS = [{"arm": name} for name in (*NORMS, *PLACES)]
 
 
 class Broken(nn.Module):
@@ -115,64 +112,45 @@ def alone(model, windows):
     return total / windows[:, 1:].numel()
 
 
-def run(arm, seed, steps=STEPS, text=None):
+def record(arm, seed, steps=STEPS):
     """Train one GPT and measure it."""
-    begin, text = time.perf_counter(), text or load_text()
-    train, val = (text.split(part, CONFIG.block_size) for part in ("train", "val"))
+    train, val = (text().split(part, CONFIG.block_size) for part in ("train", "val"))
     rng = torch.Generator().manual_seed(DATA + seed)
-    model = gpt(arm, text.vocab_size, seed)
+    model, curves = gpt(arm["arm"], text().vocab_size, seed), Curves()
     optimizer = torch.optim.Adam(model.parameters(), RATE, betas=(0.9, 0.95))
-    logged, losses, sizes, finite = [], [], [], True
     for step in range(steps):
         idx, targets = draw_batch(train, BATCH, CONFIG.block_size, rng)
         _, loss = model(idx, targets)
         optimizer.zero_grad()
         loss.backward()
-        size = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
+        size = gradient_norm(model)
         finite = math.isfinite(loss.item() + size.item())
+        if step % EVERY == 0 or step == steps - 1 or not finite:
+            curves.note(step, loss=loss, grad_norm=size)
         if not finite:
             break
-        if step % EVERY == 0 or step == steps - 1:
-            logged.append(step)
-            losses.append(loss.item())
-            sizes.append(size.item())
         optimizer.step()
     windows = val.unfold(0, CONFIG.block_size + 1, 1)
     chosen = windows[torch.linspace(0, len(windows) - 1, WINDOWS).long()]
+    few = chosen[:: WINDOWS // ALONE]
     model.eval()
     val_loss = in_windows(model, chosen)
-    single = alone(model, chosen[:: WINDOWS // ALONE])
-    whole = in_windows(model, chosen[:: WINDOWS // ALONE])
-    worst = math.log(text.vocab_size)
-    return Run(
-        model=asdict(replace(CONFIG, vocab_size=text.vocab_size)) | {"arm": arm},
-        training={"steps": steps, "lr": RATE, "batch_size": BATCH, "seed": seed},
-        steps=logged,
-        loss=losses,
-        grad_norm=sizes,
-        val_loss=val_loss if math.isfinite(val_loss) else None,
-        diverged=not finite or not val_loss <= worst,
-        probes={
-            "alone": {"steps": [steps], "values": [_finite(single)]},
-            "whole": {"steps": [steps], "values": [_finite(whole)]},
-        },
-        provenance=provenance(text, torch.device("cpu")),
-        seconds=time.perf_counter() - begin,
+    curves.note(steps, alone=alone(model, few), whole=in_windows(model, few))
+    return curves.run(
+        asdict(replace(CONFIG, vocab_size=text().vocab_size)) | arm,
+        {"steps": steps, "lr": RATE, "batch_size": BATCH, "seed": seed},
+        val_loss,
+        diverged=not val_loss <= math.log(text().vocab_size),
     )
 
 
-def _finite(value):
-    return value if math.isfinite(value) else None
+def show(runs):
+    """Losses of every run, in whole windows and alone."""
+    for arm in ARMS:
+        some = runs.filter(**arm)
+        singles = [r.probes["alone"]["values"][0] for r in some]
+        print(f"{arm['arm']:26}", [f"{v:.3f}" for v in some.values("val_loss")], singles)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    text = load_text()
-    runs = []
-    for arm in ARMS:
-        for seed in SEEDS:
-            runs.append(run(arm, seed, text=text))
-        some = Runs(runs).filter(arm=arm)
-        singles = [r.probes["alone"]["values"][0] for r in some]
-        print(f"{arm:26}", [f"{v:.3f}" for v in some.values("val_loss")], singles, flush=True)
-    save(NAME, Runs(runs))
+    show(publish(NAME, recorded(NAME, record, ARMS, SEEDS, text_origin)))

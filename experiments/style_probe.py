@@ -23,9 +23,7 @@ photo_leak
 """
 
 import hashlib
-import time
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import sklearn
@@ -38,9 +36,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn import functional as F
 
 import normlib as nl
-from normlib.gpt.provenance import provenance
-from normlib.results import Run, Runs
-from study import interval, save
+from _curves import Curves
+from _study import interval, origin, publish, recorded
 
 NAME = "style_probe"
 NORMS = ("none", "batch", "layer", "instance")
@@ -84,6 +81,9 @@ STYLES = {
         "grainy": grainy,
     },
 }
+
+
+ARMS = [{"styles": styles, "norm": norm} for styles in STYLES for norm in NORMS]
 
 
 @cache
@@ -165,32 +165,23 @@ def measure(features, test):
     return found, loss
 
 
-def run(styles, norm, seed):
+def record(arm, seed):
     """One drawing of tiles, filters and split, under one norm."""
-    begin, (top, filters, test) = time.perf_counter(), draw(seed)
-    versions = np.stack([style(tiles(top)) for style in STYLES[styles].values()])
+    norm, (top, filters, test), measured = arm["norm"], draw(seed), Curves()
+    versions = np.stack([style(tiles(top)) for style in STYLES[arm["styles"]].values()])
     features = statistics(normalized(versions, norm, ~test), filters)
     found, loss = measure(features, test)
-    return Run(
-        model={"norm": norm, "filters": N_FILTER, "kernel_size": FILTER, "eps": EPS},
-        training={"styles": styles, "tiles": 2 * PER_PHOTO, "tested": 2 * N_TEST, "seed": seed},
-        steps=[],  # a probe has no curve
-        loss=[],
-        grad_norm=[],
-        val_loss=float(loss),
-        diverged=False,
-        probes={k: {"steps": [0], "values": [float(found[k])]} for k in MEASURES},
-        provenance=source(),
-        seconds=time.perf_counter() - begin,
-    )
+    measured.note(0, **{name: float(found[name]) for name in MEASURES})
+    model = {"norm": norm, "filters": N_FILTER, "kernel_size": FILTER, "eps": EPS}
+    training = {"styles": arm["styles"], "tiles": 2 * PER_PHOTO, "tested": 2 * N_TEST}
+    return measured.run(model, training | {"seed": seed}, float(loss))
 
 
 def source():
     """Where these results come from."""
-    data = SimpleNamespace(name="load_sample_images", sha256=photos()[1], vocab_size=2)
-    origin = provenance(data, torch.device("cpu"))
-    origin["versions"]["scikit-learn"] = sklearn.__version__
-    return origin
+    where = origin("load_sample_images", photos()[1], vocab_size=2)
+    where["versions"]["scikit-learn"] = sklearn.__version__
+    return where
 
 
 def values(runs, name):
@@ -198,13 +189,13 @@ def values(runs, name):
     return np.array([run.probes[name]["values"][0] for run in runs])
 
 
+def show(runs):
+    """Every measure of every arm, with 95 % intervals."""
+    for arm in ARMS:
+        cells = [interval(values(runs.filter(**arm), name)) for name in MEASURES]
+        shown = (f"{m} {a:.3f} ± {b:.3f}" for m, (a, b) in zip(MEASURES, cells, strict=True))
+        print(f"{arm['styles']:7} {arm['norm']:9}", "  ".join(shown))
+
+
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runs = Runs(run(*arm) for arm in ((s, n, k) for s in STYLES for n in NORMS for k in SEEDS))
-    save(NAME, runs)
-    for styles in STYLES:
-        for norm in NORMS:
-            some = runs.filter(styles=styles, norm=norm)
-            cells = [interval(values(some, name)) for name in MEASURES]
-            shown = (f"{m} {a:.3f} ± {b:.3f}" for m, (a, b) in zip(MEASURES, cells, strict=True))
-            print(f"{styles:7} {norm:9}", "  ".join(shown))
+    show(publish(NAME, recorded(NAME, record, ARMS, SEEDS, source)))

@@ -1,7 +1,7 @@
 """Does post-norm need a warm-up, does pre-norm, and can clipping replace it?"""
 
+from _study import publish, swept
 from normlib.gpt import GPTConfig, TrainConfig, grid
-from study import publish
 
 NAME = "warmup"
 PROBES = ("grad_norm",)
@@ -20,6 +20,6 @@ def pairs(vocab_size):
 
 
 if __name__ == "__main__":
-    runs = publish(NAME, pairs, PROBES)
+    runs = publish(NAME, swept(NAME, pairs, PROBES))
     for placement in ("post", "pre"):
         print(placement, runs.filter(placement=placement).table("warmup", "clip"), sep="\n")

@@ -1,10 +1,11 @@
 """The PyTorch half: a small GPT with a norm wherever you want it, trained and compared fairly."""
 
 from normlib.gpt.data import Text, draw_batch, load_text
+from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
 from normlib.gpt.norms import DynamicTanh, make_norm
 from normlib.gpt.progress import progress_line, sweep_line
-from normlib.gpt.sweeps import Grid, SweepError, grid, sweep
+from normlib.gpt.sweeps import Grid, grid, sweep
 from normlib.gpt.train_config import TrainConfig, learning_rate
 from normlib.gpt.training import Step, Trainer, train
 

@@ -6,10 +6,11 @@ from dataclasses import fields
 from typing import Literal, get_args, get_origin
 
 from normlib.gpt.data import load_text
+from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPTConfig
 from normlib.gpt.probes import PROBES
 from normlib.gpt.progress import sweep_line
-from normlib.gpt.sweeps import SweepError, grid, sweep
+from normlib.gpt.sweeps import grid, sweep
 from normlib.gpt.train_config import TrainConfig
 from normlib.results import Runs
 

@@ -64,14 +64,20 @@ def sweep_line():
     >>> from normlib.gpt import sweep_line
     >>> progress = sweep_line()  # for sweep(…, progress=progress)
     """
+    progress = unit_line("runs")
+    return lambda done, total, run: progress(done, total, [run])
+
+
+def unit_line(what):
+    """The same where a unit of the work is several runs, and `what` the word for it."""
     line, diverged, before = Line(), 0, None
 
-    def progress(done, total, run):
+    def progress(done, total, runs):
         nonlocal diverged, before
         before = done - 1 if before is None else before  # finished in an earlier call
-        diverged += run.diverged
+        diverged += sum(run.diverged for run in runs)
         earlier = f"  {before} from before" if before else ""
-        line.show(done - before, total - before, f"runs{earlier}  {diverged} diverged")
+        line.show(done - before, total - before, f"{what}{earlier}  {diverged} diverged")
 
     return progress
 

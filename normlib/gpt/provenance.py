@@ -37,11 +37,15 @@ def _commit():
     folder = Path(normlib.__file__).parent
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        # Only what decides a result: the library itself, not what it has written.
-        dirty = bool(_git(folder, "status", "--porcelain", "--", "*.py"))
+        dirty = bool(changed_files(folder))
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
     return {"commit": commit, "dirty": dirty}
+
+
+def changed_files(folder):
+    """Lines of ``git status`` for the Python files there: what decides a result, not results."""
+    return _git(folder, "status", "--porcelain", "--", "*.py").splitlines()
 
 
 def _git(folder, *args):

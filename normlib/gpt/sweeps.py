@@ -1,20 +1,12 @@
 """Many runs: a grid of configurations, kept one by one, so that nothing is lost or run twice."""
 
-import contextlib
-import hashlib
 import itertools
-import json
-import multiprocessing
-import os
-import threading
-import traceback
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 
-import torch
-
 from normlib.gpt.data import load_text
+from normlib.gpt.jobs import finish, hashed
 from normlib.gpt.training import train
 from normlib.results import Runs
 
@@ -74,10 +66,6 @@ def grid(config, **choices):
     return Grid(replace(config, **dict(zip(choices, c, strict=True))) for c in combinations)
 
 
-class SweepError(RuntimeError):
-    """Some runs of a sweep raised an error; all others are saved."""
-
-
 def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progress=None):
     """Train every pair and return all runs; called again, only what is missing.
 
@@ -114,7 +102,7 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
     OSError
         If a result cannot be written, as on a full disk. Those before it are safe.
     ValueError
-        If the file of a run is damaged; it is left as it is.
+        If the file of a run is damaged, or holds another run; it is left as it is.
 
     Examples
     --------
@@ -128,97 +116,26 @@ def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progr
     <4 runs, 0 diverged>
     """
     text = load_text() if text is None else text
-    pairs = {_key(model, training, text, probes): (model, training) for model, training in pairs}
-    if not pairs:
+    units = {_key(model, training, text, probes): (model, training) for model, training in pairs}
+    if not units:
         raise ValueError("the sweep is empty: give at least one pair of configurations.")
-    store = Path(folder) / name
-    done = {key: Runs.load(path)[0] for key in pairs if (path := store / f"{key}.json").exists()}
-    missing = {key: pair for key, pair in pairs.items() if key not in done}
-    own = _processes(len(missing)) if executor is None and missing else None
-    with own or contextlib.nullcontext(executor) as executor:
-        futures = {
-            executor.submit(_run, *pair, text, tuple(probes)): key for key, pair in missing.items()
-        }
-        failed, last = 0, None
-        try:
-            for future in as_completed(futures):
-                key, error = futures[future], future.exception()
-                if isinstance(error, BrokenExecutor):
-                    raise SweepError(
-                        f"a worker process died; {len(done)} of {len(pairs)} runs are saved. "
-                        'Either memory ran out, or the script lacks `if __name__ == "__main__":` '
-                        "above the sweep, which every worker needs to load it."
-                    ) from error
-                if error is not None:
-                    failed, last = failed + 1, error
-                    _write_error(store / f"{key}.error.txt", missing[key], error)
-                    continue
-                done[key] = future.result()
-                _keep(store, key, done)
-                if progress is not None:
-                    progress(len(done), len(pairs), done[key])
-        finally:
-            for future in futures:
-                future.cancel()
-    if failed:
-        raise SweepError(
-            f"{failed} of {len(pairs)} runs raised an error; the tracebacks are in "
-            f"{store}/*.error.txt, the last is {last!r}. "
-            f"The other {len(done)} are saved: call again to repeat the rest."
-        )
-    runs = Runs(Runs.load(store / f"{key}.json")[0] for key in pairs)
+    work = partial(_run, text=text, probes=tuple(probes))
+    told = None if progress is None else lambda done, total, some: progress(done, total, some[0])
+    kept = finish(Path(folder) / name, units, work, _fits, executor, told)
+    runs = Runs(run for some in kept.values() for run in some)
     runs.save(Path(folder) / f"{name}.json")
     return runs
 
 
 def _key(model, training, text, probes):
-    parts = asdict(model), asdict(training), text.sha256, sorted(probes)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return hashed(asdict(model), asdict(training), text.sha256, sorted(set(probes)))
+
+
+def _fits(key, runs):
+    (run,) = runs
+    sha256 = run.provenance["corpus"]["sha256"]
+    return key == hashed(run.model, run.training, sha256, sorted(run.probes))
 
 
 def _run(model, training, text, probes):
-    """One run with one thread, wherever it is executed: more threads add in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return train(model, training, text, probes)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _keep(store, key, done):
-    try:
-        Runs([done[key]]).save(store / f"{key}.json")
-        (store / f"{key}.error.txt").unlink(missing_ok=True)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{error.strerror}: a result could not be written. The {len(done) - 1} before it are "
-            "safe there; make room and call sweep again, it goes on with the rest",
-            str(store),
-        ) from error
-
-
-def _write_error(path, pair, error):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [repr(config) for config in pair]
-    path.write_text("\n".join([*lines, "", *traceback.format_exception(error)]), encoding="utf-8")
-
-
-def _processes(most):
-    """One process per core, each with a fresh Python: a forked torch can hang."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = 1 if torch.cuda.is_available() else min(cores, most)
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
-
-
-def _follow_parent():
-    """End this process when its parent is killed, which could not tell it to stop."""
-    parent = multiprocessing.parent_process()
-
-    def wait():
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    return Runs([train(model, training, text, probes)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -42,7 +43,41 @@ def unpack(document, names, path):
         if run.keys() != names:
             odd = ", ".join(sorted(run.keys() ^ names))
             raise ValueError(f"{path}: a run lacks or has these fields in excess: {odd}.")
+        _check(run, path)
         yield {**run, **{p: {**common[p], **run[p]} for p in SHARED}}
+
+
+def _check(run, path):
+    """Refuse values that no run has: JSON would take a word for a number."""
+    length = len(run["steps"]) if isinstance(run["steps"], list) else 0
+    right = {
+        **{name: isinstance(run[name], dict) for name in SHARED},
+        "steps": isinstance(run["steps"], list) and all(type(s) is int for s in run["steps"]),
+        **{name: _numbers(run[name], length) for name in ("loss", "grad_norm")},
+        "val_loss": run["val_loss"] is None or _is_number(run["val_loss"]),
+        "diverged": isinstance(run["diverged"], bool),
+        "probes": isinstance(run["probes"], dict) and all(map(_is_probe, run["probes"].values())),
+        "seconds": _is_number(run["seconds"]),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise ValueError(
+                f"{path}: a run has {name}={run[name]!r:.60}, which no run can have: the file was "
+                "edited. Restore it, or delete it and run its experiment again."
+            )
+
+
+def _is_number(value):
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _numbers(values, length):
+    return isinstance(values, list) and len(values) == length and all(map(_is_number, values))
+
+
+def _is_probe(probe):
+    lists = isinstance(probe, dict) and [probe.get(name) for name in ("steps", "values")]
+    return bool(lists) and all(isinstance(some, list) for some in lists)
 
 
 def read(path):
@@ -57,11 +92,17 @@ def read(path):
 
 
 def write(path, document):
-    """Write to a new file beside it and exchange the two, so that no reader sees half a file."""
+    """Write to a new file beside it and exchange the two, so that no reader sees half a file.
+
+    A file that says the same already is left alone: it may stand where nothing can be written.
+    """
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # One run to a line, so that a change shows as the lines that changed.
     text = text.replace('{"model":', '\n{"model":') + "\n"
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -33,7 +33,8 @@ MAY_IMPORT = GROUND | {
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
 GPT = ["_fields", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
-GPT += ["train_config", "training", "playground", "progress", "sweeps", "__main__", "__init__"]
+GPT += ["train_config", "training", "playground", "progress", "jobs", "sweeps", "__main__"]
+GPT += ["__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
     "plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"},

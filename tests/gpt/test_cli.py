@@ -54,7 +54,7 @@ def test_a_sweep_trains_shows_and_goes_on(command, capsys, tmp_path, monkeypatch
     assert (one["vocab_size"], one["n_embd"], one["qk_norm"]) == (3, 8, True)
     assert (one.training["steps"], [*one.probes]) == (2, ["grad_norm"])
     assert one.provenance["corpus"]["name"] == "abc.txt"
-    monkeypatch.setattr("normlib.gpt.sweeps._run", None)  # nothing is run again
+    monkeypatch.setattr("normlib.gpt.sweeps.train", None)  # nothing is run again
     assert cli.main(command) == 0
     assert capsys.readouterr() == first
     assert cli.main(["table", "runs/abc.json", "--rows", "seed", "--value", "n_embd"]) == 0

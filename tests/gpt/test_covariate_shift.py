@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+import _digits as digits
+import _figure_data as figure_data
+import _shift_measures as measures
 import covariate_shift as study
-import digits
-import figure_data
 import normlib as nl
-import shift_measures as measures
 
 ROOT = Path(__file__).parents[2]
 # The steps that are the same on every machine. From the next on, a ReLU whose input is 0 but for

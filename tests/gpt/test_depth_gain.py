@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+import _digits as digits
 import depth_gain as study
-import digits
 import normlib as nl
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +62,8 @@ def runs():
 def test_every_run_of_the_map_is_there_once(runs):
     found = [(r["norm"], r["gain"], r["lr"], r["seed"]) for r in runs]
     assert found == [
-        (norm, gain, lr, seed)
-        for norm in study.NORMS
-        for gain in study.GAINS
+        (*arm.values(), lr, seed)
+        for arm in study.ARMS
         for lr in study.RATES
         for seed in study.SEEDS
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import digits
+import _digits as digits
 import generalization as study
 import normlib as nl
 from normlib.gpt import load_text
@@ -91,19 +91,20 @@ def runs():
 def test_every_run_of_the_study_is_there_once(runs):
     few, texts = runs.filter(task="digits"), runs.filter(task="text")
     assert len(few) + len(texts) == len(runs)
-    assert [tuple(r[k] for k in ("norm", "batch_size", "groups", "lr", "seed")) for r in few] == [
-        (*arm, lr, seed) for arm in study.DIGITS_ARMS for lr in study.RATES for seed in study.SEEDS
-    ]
-    assert [tuple(r[k] for k in (*study.ARM, "seed")) for r in texts] == [
-        (*arm, seed) for arm in study.TEXT_ARMS for seed in study.SEEDS
-    ]
+    for some, arms in ((few, study.DIGITS_ARMS), (texts, study.TEXT_ARMS)):
+        assert [{name: r[name] for name in (*arms[0], "seed")} for r in some] == [
+            arm | {"seed": seed} for arm in arms for seed in study.SEEDS
+        ]
 
 
-@pytest.mark.parametrize("arm", study.DIGITS_ARMS)
+def named(arm):
+    return "-".join(map(str, arm.values()))
+
+
+@pytest.mark.parametrize("arm", [arm for arm in study.DIGITS_ARMS if arm["lr"] == 0.1], ids=named)
 def test_digits_run_again_begin_as_published(runs, arm):
-    norm, size, groups = arm
-    published = runs.filter(task="digits", norm=norm, batch_size=size, groups=groups, lr=0.1)
-    again = study.digits_train(*arm, 0.1, steps=study.EVERY)
+    published = runs.filter(task="digits", **arm)
+    again = study.digits_train(**arm, steps=study.EVERY)
     for name in ("train_loss", "val_loss"):
         start, later = np.transpose([run.probes[name]["values"][:2] for run in published])
         found = [curve.numpy() for curve in again[name].values()]
@@ -112,14 +113,13 @@ def test_digits_run_again_begin_as_published(runs, arm):
         assert np.median(np.abs(found[1] / later - 1)) < 5e-3
 
 
-@pytest.mark.parametrize("arm", study.TEXT_ARMS)
+@pytest.mark.parametrize("arm", study.TEXT_ARMS, ids=named)
 def test_text_run_again_begins_as_published(runs, arm):
     text = load_text()
-    wanted = dict(zip(study.ARM, arm, strict=True))
-    published = runs.filter(task="text", **wanted)[1]
+    published = runs.filter(task="text", **arm)[1]
     if text.sha256 != published.provenance["corpus"]["sha256"]:
         pytest.skip("this Python has another reference text, so its losses are others")
-    again = study.text_run(text, arm, 1, steps=study.TEXT_EVERY)
+    again = study.text_record(arm, 1, steps=study.TEXT_EVERY)
     for name in ("train_loss", "val_loss"):
         assert again.probes[name]["values"] == pytest.approx(
             published.probes[name]["values"][:2], rel=2e-3

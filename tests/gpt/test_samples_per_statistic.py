@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import digits
+import _digits as digits
 import normlib as nl
 import samples_per_statistic as study
 from chapters import BOOK, cells
@@ -15,11 +15,6 @@ from chapters import BOOK, cells
 ROOT = Path(__file__).parents[2]
 
 ARMS = [*study.RANDOM, *study.SORTED, *study.MIXED, *study.GROUPS]
-NAMES = ("norm", "samples", "order", "channels")
-
-
-def arm_of(run):
-    return tuple(run[name] for name in NAMES)
 
 
 def images(count, seeds=2):
@@ -99,17 +94,11 @@ def test_the_rate_is_chosen_by_the_validation_images_and_never_by_the_test(arm):
 
 def test_the_published_runs_are_those_of_the_script_none_dropped():
     runs = nl.load_results(study.NAME)
-    found = [(*arm_of(r), r["batch_size"], r["steps"], r["seed"]) for r in runs]
-    grid = [(a, s) for a in ARMS for _ in study.RATES for s in study.SEEDS]
-    wanted = [(*arm, 32, study.STEPS, seed) for arm, seed in grid]
-    grid = [(a, s) for a in study.LONG for _ in study.RATES for s in study.SEEDS]
-    wanted += [(*arm, 32, 3 * study.STEPS, seed) for arm, seed in grid]
-    for norm, _, order, channels in study.RECIPE:
-        for size in study.SAMPLES[1:]:
-            arm = norm, size if norm == "batch" else None, order, channels
-            steps = study.SHOWN // size
-            wanted += [(*arm, size, steps, seed) for seed in study.SEEDS]
-    assert found == wanted
+    arms = [*study.arms(ARMS), *study.arms(study.LONG, shown=3 * study.SHOWN), *study.recipe(runs)]
+    assert len(arms) == (18 + 3) * 5 + 2 * 4
+    assert [{name: run[name] for name in (*arms[0], "seed")} for run in runs] == [
+        arm | {"seed": seed} for arm in arms for seed in study.SEEDS
+    ]
     assert runs[0].provenance["corpus"]["sha256"] == digits.digits()[2]
 
 
@@ -117,7 +106,7 @@ def test_the_published_runs_are_those_of_the_script_none_dropped():
 def test_a_network_run_again_begins_as_published(arm):
     published = study.select(nl.load_results(study.NAME), arm, lr=0.1, steps=study.STEPS)
     published = published.filter(batch_size=32, seed=3)[0]
-    again = next(study.run(arm, 0.1, shown=32 * 126, seeds=[3]))
+    again = next(study.record(study.arms([arm], [0.1], shown=32 * 126)[0], [3]))
     assert again.loss[0] == pytest.approx(published.loss[0], rel=1e-3)
     assert again.grad_norm[0] == pytest.approx(published.grad_norm[0], rel=1e-2)
 

@@ -2,6 +2,9 @@
 
 import importlib
 import re
+import shutil
+import subprocess
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,33 +16,26 @@ from normlib.gpt import GPTConfig, TrainConfig, load_text, train
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "normlib" / "results"
-PUBLISHED = sorted(path.stem for path in RESULTS.glob("*.json"))
-# No sweeps of normlib.gpt.
-OTHERS = [
-    "batch_size",
-    "coin_flips",
-    "covariate_shift",
-    "depth_gain",
-    "generalization",
-    "samples_per_statistic",
-    "silent_bugs",
-    "style_probe",
-]
-STUDIES = [name for name in PUBLISHED if name not in OTHERS]
+SCRIPTS = {path.stem for path in (ROOT / "experiments").glob("[!_]*.py")}
+MODULES = {name: importlib.import_module(name) for name in sorted(SCRIPTS)}
+SWEEPS = [name for name, module in MODULES.items() if hasattr(module, "pairs")]
+LOOPS = [name for name, module in MODULES.items() if hasattr(module, "ARMS")]
 STEPS = 4  # of a re-run
-every = pytest.mark.parametrize("name", STUDIES)
-published = pytest.mark.parametrize("name", PUBLISHED)
+published = pytest.mark.parametrize("name", MODULES)
+swept = pytest.mark.parametrize("name", SWEEPS)
 
 
-def test_every_file_of_results_has_its_script():
-    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")}
-    assert {*OTHERS} <= {*PUBLISHED} <= scripts
+def test_every_file_of_results_has_its_script_and_every_script_its_file():
+    assert {path.stem for path in RESULTS.glob("*.json")} == SCRIPTS
+    assert {name: module.NAME for name, module in MODULES.items()} == {n: n for n in SCRIPTS}
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
 def test_make_results_trains_all_that_is_published():
-    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
-    names = re.search(r"^STUDIES := (.*)$", makefile, re.M)[1].split()
-    assert sorted(names) == PUBLISHED, "STUDIES in the Makefile names every file of results"
+    command = ["make", "--dry-run", "results"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    studies = re.search(r"for study in (.*?);", told)[1].split()
+    assert sorted(studies) == sorted(f"experiments/{name}.py" for name in SCRIPTS)
 
 
 @published
@@ -51,7 +47,7 @@ def test_a_file_of_results_is_whole_and_small(name):
         assert run.val_loss is not None or run.diverged
 
 
-@every
+@swept
 def test_only_a_diverged_run_ends_before_its_last_step(name):
     for run in nl.load_results(name):
         steps = range(run.training["steps"])
@@ -73,17 +69,25 @@ def test_the_origin_of_every_run_is_known(name):
         assert run.seconds > 0
 
 
-@every
+@swept
 def test_the_runs_are_those_of_the_script_none_dropped(name):
     runs = nl.load_results(name)
-    pairs = importlib.import_module(name).pairs(runs[0]["vocab_size"])
+    pairs = MODULES[name].pairs(runs[0]["vocab_size"])
     assert [(run.model, run.training) for run in runs] == [
         (asdict(model), asdict(training) | {"betas": list(training.betas)})
         for model, training in pairs
     ]
 
 
-@every
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_runs_are_those_of_the_arms_and_seeds_none_dropped(name):
+    arms, seeds = MODULES[name].ARMS, MODULES[name].SEEDS
+    found = [(*(run[field] for field in arms[0]), run["seed"]) for run in nl.load_results(name)]
+    assert [*dict.fromkeys(found)] == [(*arm.values(), seed) for arm in arms for seed in seeds]
+    assert len(set(Counter(found).values())) == 1  # more than once each where a stack has rates
+
+
+@swept
 def test_a_short_run_gives_the_published_losses_again(name):
     runs = nl.load_results(name)
     text = load_text()

@@ -1,45 +1,23 @@
 """Sweeps: nothing is run twice, nothing finished is lost, and where it ran makes no difference."""
 
-import errno
-import hashlib
-import json
+import contextlib
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 
 import psutil
 import pytest
 import torch
 
-from normlib.gpt import GPTConfig, Grid, SweepError, Text, TrainConfig, grid, sweep, sweeps
-from normlib.results import Runs, _files
-
-TEXT = Text("the cat sat on the mat. " * 40, name="cat")
-MODEL = GPTConfig(vocab_size=11, n_layer=1, n_head=1, n_embd=8, block_size=4)
-QUICK = TrainConfig(steps=3, batch_size=4, eval_windows=20)
-PAIRS = grid(MODEL, placement=["post", "pre"]) * grid(QUICK, seed=range(2))
-PROBES = ("residual_rms",)
-
-
-def measured(runs):
-    """All of the runs that may not depend on when, how fast and with how many threads they ran."""
-    own = ("date", "threads")
-    origins = [{k: v for k, v in run.provenance.items() if k not in own} for run in runs]
-    pairs = zip(runs, origins, strict=True)
-    return [asdict(replace(run, seconds=0.0, provenance=origin)) for run, origin in pairs]
-
-
-def swept(folder, pairs=PAIRS, text=TEXT, **options):
-    with ThreadPoolExecutor(1) as executor:
-        return sweep("cats", pairs, text, PROBES, executor=executor, folder=folder, **options)
-
-
-def keys(folder):
-    return {path.stem for path in (folder / "cats").glob("*.json")}
+from cats import MODEL, PAIRS, PROBES, QUICK, TEXT, keys, measured, swept
+from normlib.gpt import Grid, SweepError, grid, jobs, sweep, sweeps
+from normlib.results import Runs
 
 
 def test_a_grid_varies_the_last_field_fastest():
@@ -115,17 +93,19 @@ def test_where_it_ran_makes_no_difference(tmp_path):
     assert torch.get_num_threads() == threads
 
 
-def test_a_run_has_one_thread_and_gives_the_others_back(monkeypatch):
+def test_a_run_has_one_thread_and_gives_the_others_back():
     seen = []
-    monkeypatch.setattr(
-        sweeps, "train", lambda *args: seen.append(torch.get_num_threads()) or 1 / 0
-    )
+
+    def work(*unit):
+        seen.append((unit, torch.get_num_threads()))
+        return 1 / 0
+
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         with pytest.raises(ZeroDivisionError):
-            sweeps._run(*PAIRS[0], TEXT, ())
-        assert (seen, torch.get_num_threads()) == ([1], 2)
+            jobs.alone(work, "a", "b")
+        assert (seen, torch.get_num_threads()) == ([(("a", "b"), 1)], 2)
     finally:
         torch.set_num_threads(threads)
 
@@ -168,64 +148,6 @@ def test_a_name_may_have_a_folder(tmp_path):
     with ThreadPoolExecutor(1) as executor:
         sweep("pets/cats", PAIRS[:1], TEXT, executor=executor, folder=tmp_path)
     assert len(Runs.load(tmp_path / "pets" / "cats.json")) == 1
-
-
-def test_a_damaged_run_is_named_and_nothing_written_over(tmp_path):
-    swept(tmp_path)
-    hurt = sorted((tmp_path / "cats").glob("*.json"))[2]
-    hurt.write_bytes(hurt.read_bytes()[:100])
-    (tmp_path / "cats.json").unlink()
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
-    with pytest.raises(ValueError, match=hurt.name):
-        swept(tmp_path, grid(MODEL) * grid(QUICK, seed=[7]) + PAIRS)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
-
-
-def test_a_full_disk_loses_only_what_was_not_written(tmp_path, monkeypatch):
-    expected, true, writes = swept(tmp_path / "whole"), _files.write, []
-
-    def full(path, document):
-        writes.append(path)
-        if len(writes) == 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        true(path, document)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_files, "write", full)
-        with pytest.raises(OSError, match=r"No space left .*The 2 before it are safe") as caught:
-            swept(tmp_path)
-    assert caught.value.errno == errno.ENOSPC
-    assert len(writes) == 3
-    assert keys(tmp_path) == {path.stem for path in writes[:2]}
-    calls = []
-    runs = swept(tmp_path, progress=lambda done, total, run: calls.append(done))
-    assert calls == [3, 4]
-    assert measured(runs) == measured(expected)
-
-
-def test_the_name_of_a_run_depends_on_every_field():
-    changed = {int: lambda v: v + 1, float: lambda v: v + 0.25, bool: lambda v: not v}
-    others = {
-        **{"tie_head": True, "embd_std": 0.5, "clip": 1.0, "betas": (0.5, 0.5)},
-        **{"placement": "post", "norm": "dyt", "activation": "relu", "init": "gpt2"},
-        **{"decay": "cosine", "dtype": "bfloat16", "optimizer": "adam"},
-    }
-    training = replace(QUICK, optimizer="adamw")
-    seen = [sweeps._key(MODEL, training, TEXT, PROBES)]
-    for i, config in enumerate((MODEL, training)):
-        for field in fields(config):
-            value = getattr(config, field.name)
-            new = others[field.name] if field.name in others else changed[type(value)](value)
-            pair = [MODEL, training]
-            pair[i] = replace(config, **{field.name: new})
-            seen.append(sweeps._key(*pair, TEXT, PROBES))
-    seen.append(sweeps._key(MODEL, training, Text(TEXT.content + "."), PROBES))
-    for probes in ((), ("residual_rms", "grad_norm")):
-        seen.append(sweeps._key(MODEL, training, TEXT, probes))
-    assert len(set(seen)) == len(seen) == 4 + len(fields(MODEL)) + len(fields(QUICK))
-    assert seen[-1] == sweeps._key(MODEL, training, TEXT, ("grad_norm", "residual_rms"))
-    parts = json.dumps([asdict(MODEL), asdict(training), TEXT.sha256, [*PROBES]], sort_keys=True)
-    assert seen[0] == hashlib.sha256(parts.encode()).hexdigest()[:16]  # as of runs kept from before
 
 
 SCRIPT = """
@@ -279,6 +201,44 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_been(tmp_path):
         subprocess.run([sys.executable, script, tmp_path / folder], check=True)
     assert plain(tmp_path / "killed" / "cats.json") == plain(tmp_path / "whole" / "cats.json")
     assert keys(tmp_path / "killed") == keys(tmp_path / "whole")
+
+
+def test_ctrl_c_in_a_worker_is_no_run_that_failed(tmp_path, monkeypatch):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        swept(tmp_path)
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["its workers load", "they work"])
+def test_ctrl_c_stops_a_sweep_and_its_workers_without_a_traceback(moment, tmp_path):
+    small = ["--n-layer=1", "--n-head=1", "--n-embd=8", "--batch-size=4"]
+    command = [sys.executable, "-m", "normlib.gpt", "sweep", "cats", "--folder", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, *small, "--seed", *map(str, range(50))],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
+        start_new_session=True,  # a terminal sends Ctrl-C to all processes of a session
+    )
+    try:
+        assert "50 runs" in process.stdout.readline()
+        while len(psutil.Process(process.pid).children(recursive=True)) < 2:  # one is no worker
+            time.sleep(0.01)
+        time.sleep(0.5)  # loading PyTorch takes longer
+        while moment == "they work" and not keys(tmp_path):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert out.endswith("the same command goes on from there\n")
+    assert len(keys(tmp_path)) < 50
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Runs: what filters and tables say of them, and that their files are whole or refused."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normlib.results import Run, Runs, load_results, runs
+from normlib.results import Run, Runs, _files, load_results, runs
 
 
 def run(seed=0, loss=2.0, diverged=False, *, placement="pre", lr=1e-3, **more):
@@ -201,6 +202,9 @@ def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path):
             Runs.load(path)
 
 
+SERIES = ("loss", "grad_norm")
+
+
 def edited(change):
     """The bytes of a file of one run whose document `change` has edited."""
 
@@ -229,6 +233,15 @@ DAMAGE = {
     },
     "a run with more": edited(lambda d: d["runs"][0].update(accuracy=1)),
 }
+ODD = {
+    **{name: [3, None, []] for name in ("model", "training", "provenance")},
+    "probes": [[], {"rms": [1.0]}, {"rms": {"steps": [0]}}, {"rms": {"steps": [0], "values": 1}}],
+    "steps": [None, 3, [0.0, 1.0], ["0", "1"], [True, False]],
+    **{name: [None, 2.0, [2.0], [2.0, "1.2"], [2.0, None], [2.0, True]] for name in SERIES},
+    "val_loss": ["1.2", [1.2], True, math.nan],
+    "diverged": [None, 0, "no"],
+    "seconds": [None, "3", math.inf],
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -239,6 +252,15 @@ def test_a_damaged_file_is_refused_by_name(damage, tmp_path):
         Runs.load(path)
     if damage.startswith("a run with"):
         assert damage.split()[-1].replace("more", "accuracy") in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(k, v) for k, values in ODD.items() for v in values])
+def test_a_file_with_a_value_that_no_run_has_is_refused_by_name(name, value, tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_bytes(edited(lambda d: d["runs"][0].update({name: value}))(path))
+    with pytest.raises(ValueError, match=rf"odd\.json: a run has {name}=") as caught:
+        Runs.load(path)
+    assert f"{name}={value!r}" in str(caught.value)
 
 
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace"), (Path, "chmod")])
@@ -257,6 +279,20 @@ def test_an_interrupted_write_leaves_the_old_file(owner, name, error, tmp_path, 
             SOME[:1].save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["some.json"]
+
+
+def test_a_file_that_says_the_same_already_is_left_alone(tmp_path, monkeypatch):
+    path = tmp_path / "some.json"
+    SOME.save(path)
+
+    def read_only(*args, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(_files.tempfile, "mkstemp", read_only)
+    SOME.save(path)
+    with pytest.raises(OSError, match="Read-only"):
+        SOME[:1].save(path)
+    assert len(Runs.load(path)) == len(SOME)
 
 
 def test_unknown_results_are_answered_with_the_known(tmp_path, monkeypatch):

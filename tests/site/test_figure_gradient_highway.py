@@ -9,7 +9,7 @@ import torch
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
 
-import figure_data
+import _figure_data as figure_data
 from normlib.gpt import GPT, GPTConfig, probes
 from normlib.widgets import GradientHighway
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import traitlets
 
-import figure_data
+import _figure_data as figure_data
 import normlib as nl
 from normlib.results import Run
 from normlib.widgets import LearningRateMap

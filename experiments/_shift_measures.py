@@ -7,6 +7,8 @@ is a function of parameters that returns losses (S,) and gradients, on a batch i
 
 import torch
 
+from _digits import length, moved
+
 PERCENTILES = (0.15, 0.5, 0.85)  # those of Ioffe and Szegedy's Fig. 1
 STRIDES = [0.005 * 80 ** (k / 5) for k in range(6)]  # 0.005 to 0.4, for every network and rate
 
@@ -45,15 +47,6 @@ def drift(before, after):
         "drift_percentiles": in_sd(high - low),
         "drift_values": in_sd(after - before),
     }
-
-
-def moved(layers, grads, stride, upto=None):
-    """The parameters after a step against the gradient; only the first `upto` layers take it."""
-    new = [
-        [p - stride * g for p, g in zip(layer, own, strict=True)]
-        for layer, own in zip(layers[:upto], grads[:upto], strict=True)
-    ]
-    return new + layers[len(new) :]
 
 
 def gradient_shift(layers, grads, gradient, lr):
@@ -106,9 +99,3 @@ def along_the_gradient(layers, grads, gradient):
         "gradient_range": change.amax(0),
         "smoothness": (change / distance).amax(0),
     }
-
-
-def length(grads):
-    """Euclidean norm of all parameters of each network together, (S,)."""
-    squares = [g.square().flatten(1).sum(1) for layer in grads for g in layer]
-    return torch.stack(squares).sum(0).sqrt()

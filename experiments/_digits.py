@@ -8,7 +8,6 @@ networks would compute alone.
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import sklearn
@@ -16,7 +15,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
-from normlib.gpt.provenance import provenance
+from _study import origin
 
 NORMS = ("none", "batch", "noisy_batch", "layer")
 N_LAYER, WIDTH, CLASSES, EPS = 8, 64, 10, 1e-5
@@ -173,6 +172,21 @@ def gradients(layers, batch, norm, noise=None):
     return loss.detach(), [[next(flat) for _ in layer] for layer in leaves]
 
 
+def moved(layers, grads, stride, upto=None):
+    """The parameters after a step against the gradient; only the first `upto` layers take it."""
+    new = [
+        [p - stride * g for p, g in zip(layer, own, strict=True)]
+        for layer, own in zip(layers[:upto], grads[:upto], strict=True)
+    ]
+    return new + layers[len(new) :]
+
+
+def length(grads):
+    """Euclidean norm of all parameters of each network together, (S,)."""
+    squares = [g.square().flatten(1).sum(1) for layer in grads for g in layer]
+    return torch.stack(squares).sum(0).sqrt()
+
+
 @torch.no_grad()
 def evaluate(layers, split, norm):
     """Loss and accuracy on the test images, each (S,), without noise; nan for a broken network.
@@ -188,8 +202,8 @@ def evaluate(layers, split, norm):
 
 def source():
     """Where these results come from."""
-    data = SimpleNamespace(name="load_digits", sha256=digits()[2], vocab_size=CLASSES)
-    origin = provenance(data, torch.device("cpu"))
-    origin["versions"]["scikit-learn"] = sklearn.__version__
-    corpus = {"name": data.name, "sha256": data.sha256, "images": len(digits()[1])}
-    return origin | {"corpus": corpus | {"classes": CLASSES}}
+    _, labels, sha256 = digits()
+    where = origin("load_digits", sha256, CLASSES)
+    where["versions"]["scikit-learn"] = sklearn.__version__
+    corpus = {"name": "load_digits", "sha256": sha256, "images": len(labels), "classes": CLASSES}
+    return where | {"corpus": corpus}

@@ -1,6 +1,6 @@
 """The numbers behind the interactive figures, made from published results alone.
 
-``python experiments/figure_data.py`` writes them all; a function per figure, named as its file.
+``python experiments/_figure_data.py`` writes them all; a function per figure, named as its file.
 """
 
 import base64
@@ -9,7 +9,7 @@ import json
 import math
 from pathlib import Path
 
-from gpt_figures import gradient_highway, learning_rate_map
+from _gpt_figures import gradient_highway, learning_rate_map
 from normlib.results import Runs
 
 ROOT = Path(__file__).parents[1]
