@@ -168,7 +168,7 @@ def _bytes_of(path):
     """All bytes of a file; an OSError with one sentence if they are not to be had."""
     name = os.fspath(path)
     # Both ends: of a path the last part says most, of a text in its place the first words.
-    shown = repr(name if len(name) <= 80 else f"{name[:25]}…{name[-50:]}")
+    shown = repr(name if len(name) <= 80 else f"{name[:20]}…{name[-40:]}")
     if os.path.isdir(path):
         raise IsADirectoryError(f"{shown} is a folder: name one text file in it.")
     if not os.path.exists(path):  # False, too, for what can be no path
