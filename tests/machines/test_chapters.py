@@ -5,6 +5,7 @@ the last digit of any of them, so a claim that hangs on one run of it is none.
 """
 
 import hashlib
+import re
 
 import pytest
 
@@ -14,7 +15,11 @@ from run_chapter import corpus_of
 RUNNER = "tests/helpers/run_chapter.py"
 EXECUTED = [path for path in PAGES if cells(path)]
 CLAIMING = [path for path in EXECUTED if any("claims" in cell.tags for cell in cells(path))]
-READING = [path for path in CLAIMING if any("load_text(" in c.source for c in cells(path))]
+READING = [
+    path
+    for path in CLAIMING
+    if any(re.search(r"load_text\(|pydoc_data", c.source) for c in cells(path))
+]
 # PyTorch without vector instructions, NumPy with those of 2011.
 OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "SANDYBRIDGE"}
 
