@@ -67,6 +67,11 @@ def test_other_seeds_are_those_a_thousand_further_and_only_the_chapter_s(page):
     assert fell == ["numpy", "torch", "generator", "weight"]
 
 
+def test_for_other_seeds_it_leaves_out_what_a_published_run_of_the_same_seed_says(page):
+    cell = page(":tags: [published-seed]\nassert False")
+    assert (len(run(cell).errors), run(cell, seeds=1).errors) == (1, [])
+
+
 def test_it_takes_another_text(page, tmp_path):
     (tmp_path / "topics.py").write_text("topics = {'b': 'two', 'a': 'one'}\n", "utf-8")
     cell = (
