@@ -27,6 +27,10 @@ check: .venv/ready
 test: .venv/ready browser
 	$(TEST) -m "not slow"
 
+# The claims and the library with other processors' kernels, other seeds, other Pythons' texts.
+test-machines: .venv/ready
+	$(TEST) tests/machines
+
 test-all: .venv/ready browser
 	$(TEST)
 
@@ -73,4 +77,4 @@ browser: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[test]'
 	@touch $@
 
-.PHONY: book check test test-all lab notebooks site results shots lint clean browser
+.PHONY: book check test test-machines test-all lab notebooks site results shots lint clean browser
