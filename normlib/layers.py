@@ -84,6 +84,10 @@ class _Layer:
         for name, array in arrays.items():
             setattr(self, name, array)
 
+    def _forward(self, x):
+        """Return y and its vjp."""
+        raise NotImplementedError
+
     def _parameters(self):
         return [name for name in ("weight", "bias") if getattr(self, name, None) is not None]
 
