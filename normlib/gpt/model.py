@@ -190,6 +190,12 @@ class Block(nn.Module):
     torch.Size([2, 8, 64])
     """
 
+    # Those that the placement has.
+    norm_1: nn.Module
+    norm_2: nn.Module
+    norm_1_out: nn.Module
+    norm_2_out: nn.Module
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.placement = config.placement
