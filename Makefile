@@ -1,6 +1,6 @@
 # make            set up (once) and build the book      make test      set up and run the tests
 # make check      the tests that need no page: a minute  make test-all  also notebooks, wheel, machines
-# make lab        open your notebooks in JupyterLab      make lint      style of the code
+# make lab        open your notebooks in JupyterLab      make lint      style and types of the code
 # make notebooks  copy the notebooks to my-notebooks/    make shots     screenshots of every page
 # make site       all that is published: _build/site     make clean     remove all that make has made
 # make results    train again what normlib/results holds (hours; goes on from where it was)
@@ -58,9 +58,10 @@ shots: book browser
 lint: .venv/ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 clean:
-	rm -rf _build .venv .pytest_cache .hypothesis .ruff_cache *.egg-info
+	rm -rf _build .venv .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
 
 browser: .venv/ready
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \

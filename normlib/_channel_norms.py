@@ -1,18 +1,25 @@
 """Batch, instance and group normalization of arrays (N, C, …), in the layouts of PyTorch."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from normlib import _channels
+
+# dy → (dx, dweight, dbias); None for a parameter that is absent.
+Vjp = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]
 
 
 def batch_norm(
-    x,
-    running_mean,
-    running_var,
-    weight=None,
-    bias=None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-):
+    x: np.ndarray,
+    running_mean: np.ndarray | None,
+    running_var: np.ndarray | None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> np.ndarray:
     r"""Batch normalization: every channel by its mean and variance over the batch.
 
     .. math::
@@ -84,15 +91,15 @@ def batch_norm(
 
 
 def batch_norm_vjp(
-    x,
-    running_mean,
-    running_var,
-    weight=None,
-    bias=None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-):
+    x: np.ndarray,
+    running_mean: np.ndarray | None,
+    running_var: np.ndarray | None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[np.ndarray, Vjp]:
     r"""Return ``batch_norm(…)`` and its vector–Jacobian product.
 
     In training, with :math:`g = dy\, \gamma_c` and means over the batch and all positions,
@@ -139,15 +146,15 @@ def batch_norm_vjp(
 
 
 def instance_norm(
-    x,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    use_input_stats=True,
-    momentum=0.1,
-    eps=1e-5,
-):
+    x: np.ndarray,
+    running_mean: np.ndarray | None = None,
+    running_var: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> np.ndarray:
     r"""Instance normalization: every channel of every sample by its own mean and variance.
 
     .. math::
@@ -206,15 +213,15 @@ def instance_norm(
 
 
 def instance_norm_vjp(
-    x,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    use_input_stats=True,
-    momentum=0.1,
-    eps=1e-5,
-):
+    x: np.ndarray,
+    running_mean: np.ndarray | None = None,
+    running_var: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[np.ndarray, Vjp]:
     r"""Return ``instance_norm(…)`` and its vector–Jacobian product.
 
     The formulas are those of `batch_norm_vjp`; the means run over the positions of one channel
@@ -254,7 +261,13 @@ def instance_norm_vjp(
     )
 
 
-def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+def group_norm(
+    x: np.ndarray,
+    num_groups: int,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> np.ndarray:
     r"""Group normalization: the channels of a sample in groups, each by its mean and variance.
 
     .. math::
@@ -304,7 +317,13 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     return _channels.group_norm(x, num_groups, weight, bias, eps)[0]
 
 
-def group_norm_vjp(x, num_groups, weight=None, bias=None, eps=1e-5):
+def group_norm_vjp(
+    x: np.ndarray,
+    num_groups: int,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> tuple[np.ndarray, Vjp]:
     r"""Return ``group_norm(…)`` and its vector–Jacobian product.
 
     The formulas are those of `batch_norm_vjp`, with :math:`g = dy\,\gamma_c`; the means run over

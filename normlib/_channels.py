@@ -31,7 +31,7 @@ FEW_CHANNELS = 8  # so few that one of them, gathered from all samples, is a lar
 
 def batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps):
     _require(x, 2, running_mean, running_var, weight, bias, training, momentum, eps)
-    n, c, size = *x.shape[:2], math.prod(x.shape[2:])
+    (n, c), size = x.shape[:2], math.prod(x.shape[2:])
     if not training:
         return _with_buffers(x, running_mean, running_var, weight, bias, eps)
     require_several(n * size, "value per channel", x)
@@ -54,7 +54,7 @@ def instance_norm(x, running_mean, running_var, weight, bias, use_input_stats, m
     _require(x, 3, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
     if not use_input_stats:
         return _with_buffers(x, running_mean, running_var, weight, bias, eps)
-    n, c, size = *x.shape[:2], math.prod(x.shape[2:])
+    (n, c), size = x.shape[:2], math.prod(x.shape[2:])
     require_several(size, "spatial element", x)
     y, vjp, observed = _apply(x, lambda a: a.reshape(n, c, 1, size), c, weight, bias, eps)
     _update(running_mean, running_var, observed, size, momentum)
@@ -67,7 +67,7 @@ def group_norm(x, num_groups, weight, bias, eps):
     require_parameter("weight", weight, x.shape[1:2], x)
     require_parameter("bias", bias, x.shape[1:2], x)
     require_eps(eps)
-    n, c, size = *x.shape[:2], math.prod(x.shape[2:])
+    (n, c), size = x.shape[:2], math.prod(x.shape[2:])
     # As in PyTorch, which asks for two values in the whole array and not in each group.
     require_several(n * (c // num_groups) * size, "value per channel", x)
     shape = n, num_groups, c // num_groups, size
@@ -75,7 +75,7 @@ def group_norm(x, num_groups, weight, bias, eps):
 
 
 def _with_buffers(x, running_mean, running_var, weight, bias, eps):
-    n, c, size = *x.shape[:2], math.prod(x.shape[2:])
+    (n, c), size = x.shape[:2], math.prod(x.shape[2:])
     dtype = compute_dtype(x.dtype)
     mean, var = (
         np.broadcast_to(b.astype(dtype).reshape(1, c, 1, 1), (n, c, 1, 1))

@@ -1,6 +1,7 @@
 """agrees(): your function, normlib's and PyTorch's on the same inputs, in one small table."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +42,15 @@ class Agreement:
     """
 
     name: str
-    rows: tuple  # (probe, difference from normlib, difference from torch or None, allowed)
+    # One for each probe: its name, the difference from normlib, that from torch, what is allowed.
+    rows: tuple[tuple[str, float, float | None, float], ...]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether every difference is within what is allowed."""
         return all(a <= t and (b is None or b <= t) for _, a, b, t in self.rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         width = max(len(row[0]) for row in self.rows)
         lines = [f"{self.name:{width}}   normlib   torch     allowed"]
         for probe, a, b, t in self.rows:
@@ -58,7 +60,7 @@ class Agreement:
         return "\n".join(lines)
 
 
-def agrees(name, mine):
+def agrees(name: str, mine: Callable) -> Agreement:
     r"""Compare your function with normlib's and PyTorch's; raise if a number differs.
 
     Parameters

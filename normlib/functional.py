@@ -6,6 +6,7 @@ respect to the output, ``dy``, to the gradients with respect to the array argume
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -42,8 +43,16 @@ __all__ = [
     "rms_norm_vjp",
 ]
 
+# dy → (dx, dweight, dbias); None for a parameter that is absent.
+Vjp = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]
 
-def normalize(x, axis=-1, center=True, eps=1e-5):
+
+def normalize(
+    x: np.ndarray,
+    axis: int | Sequence[int] | None = -1,
+    center: bool = True,
+    eps: float = 1e-5,
+) -> np.ndarray:
     r"""Shift x to mean 0 and scale it to variance 1 over `axis`: the operator under every norm.
 
     .. math::
@@ -89,7 +98,12 @@ def normalize(x, axis=-1, center=True, eps=1e-5):
     return _normalize(x, axis, center, eps)[0]
 
 
-def normalize_vjp(x, axis=-1, center=True, eps=1e-5):
+def normalize_vjp(
+    x: np.ndarray,
+    axis: int | Sequence[int] | None = -1,
+    center: bool = True,
+    eps: float = 1e-5,
+) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray]]]:
     r"""Return ``normalize(x, axis, center, eps)`` and its vector–Jacobian product.
 
     .. math::
@@ -132,7 +146,13 @@ def normalize_vjp(x, axis=-1, center=True, eps=1e-5):
     return y, checked
 
 
-def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+def layer_norm(
+    x: np.ndarray,
+    normalized_shape: int | Sequence[int],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> np.ndarray:
     r"""Layer normalization: every token by the mean and variance of its own features.
 
     .. math::
@@ -181,7 +201,13 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _trailing_norm(x, normalized_shape, weight, bias, eps, center=True)[0]
 
 
-def layer_norm_vjp(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+def layer_norm_vjp(
+    x: np.ndarray,
+    normalized_shape: int | Sequence[int],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> tuple[np.ndarray, Vjp]:
     r"""Return ``layer_norm(…)`` and its vector–Jacobian product.
 
     With :math:`g = dy \odot \gamma` and sums over the tokens,
@@ -224,7 +250,12 @@ def layer_norm_vjp(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _trailing_norm(x, normalized_shape, weight, bias, eps, center=True)
 
 
-def rms_norm(x, normalized_shape, weight=None, eps=None):
+def rms_norm(
+    x: np.ndarray,
+    normalized_shape: int | Sequence[int],
+    weight: np.ndarray | None = None,
+    eps: float | None = None,
+) -> np.ndarray:
     r"""RMS normalization: every token by the root mean square of its own features.
 
     .. math::
@@ -272,7 +303,12 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     return _trailing_norm(x, normalized_shape, weight, None, eps, center=False)[0]
 
 
-def rms_norm_vjp(x, normalized_shape, weight=None, eps=None):
+def rms_norm_vjp(
+    x: np.ndarray,
+    normalized_shape: int | Sequence[int],
+    weight: np.ndarray | None = None,
+    eps: float | None = None,
+) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]]:
     r"""Return ``rms_norm(…)`` and its vector–Jacobian product.
 
     With :math:`g = dy \odot \gamma` and :math:`\hat x` the output before the weight,

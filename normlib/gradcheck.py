@@ -1,6 +1,7 @@
 """Check a hand-derived gradient against arithmetic, without trusting any framework."""
 
 import inspect
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,7 +15,7 @@ class WrongGradient(AssertionError):
     """A vector–Jacobian product disagrees with the numerical derivative."""
 
 
-def check_vjp(function, *args, complex_step=True, seed=0):
+def check_vjp(function: Callable, *args: object, complex_step: bool = True, seed: int = 0) -> float:
     r"""Compare a vjp with the numerical derivative along one random direction.
 
     For a direction :math:`v` in the space of the arguments and a direction :math:`u` in that of

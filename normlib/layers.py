@@ -4,28 +4,35 @@ A layer is a thin shell around `normlib.functional`. It has the constructor argu
 state of the ``torch.nn`` module of the same name, so the two exchange their state.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
 
 from normlib import functional
 from normlib._inputs import as_shape, require_groups
 
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import DTypeLike
+
 
 class _Layer:
     """Forward, backward, modes and state; a subclass says what it computes."""
 
-    buffers = ()
+    buffers: tuple[str, ...] = ()
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.training = True
-        self.grad = {}
-        self._vjp = None
+        self.grad: dict[str, np.ndarray] = {}
+        self._vjp: Callable | None = None
 
-    def __call__(self, x):
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return the output, and keep what `backward` needs."""
         y, self._vjp = self._forward(x)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         """Return dx for the last call, and leave the parameters' gradients in ``grad``.
 
         Raises
@@ -39,27 +46,27 @@ class _Layer:
         self.grad = dict(zip(self._parameters(), gradients, strict=False))
         return dx
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Use the statistics of the data, and update the running ones. Returns the layer."""
         self.training = bool(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Use the running statistics where there are any. Returns the layer."""
         return self.train(False)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shown = (f"{k}={v}" for k, v in vars(self).items() if isinstance(v, (int, float, tuple)))
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         return vars(self) | {"_vjp": None}  # a closure, which no pickle can hold
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers by name, as the torch module's state_dict."""
         return {name: np.array(getattr(self, name)) for name in self._state()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: "Mapping[str, np.ndarray | torch.Tensor]") -> None:
         """Take over a state, of this layer or of the torch module of its name, in its own dtype.
 
         Raises
@@ -83,6 +90,10 @@ class _Layer:
         arrays = {name: a.astype(getattr(self, name).dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
             setattr(self, name, array)
+
+    def _forward(self, x):
+        """Return y and its vjp."""
+        raise NotImplementedError
 
     def _parameters(self):
         return [name for name in ("weight", "bias") if getattr(self, name, None) is not None]
@@ -124,8 +135,13 @@ class LayerNorm(_Layer):
     """
 
     def __init__(
-        self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, dtype=np.float64
-    ):
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        dtype: "DTypeLike" = np.float64,
+    ) -> None:
         super().__init__()
         self.normalized_shape, self.eps = as_shape(normalized_shape), eps
         self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
@@ -160,7 +176,13 @@ class RMSNorm(_Layer):
     Built step by step in chapter 09.
     """
 
-    def __init__(self, normalized_shape, eps=None, elementwise_affine=True, dtype=np.float64):
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        dtype: "DTypeLike" = np.float64,
+    ) -> None:
         super().__init__()
         self.normalized_shape, self.eps = as_shape(normalized_shape), eps
         self.weight = np.ones(self.normalized_shape, dtype) if elementwise_affine else None
@@ -197,7 +219,14 @@ class GroupNorm(_Layer):
     Built step by step in chapter 08.
     """
 
-    def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, dtype=np.float64):
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        dtype: "DTypeLike" = np.float64,
+    ) -> None:
         super().__init__()
         require_groups(num_groups, num_channels)
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
@@ -213,7 +242,15 @@ class _RunningNorm(_Layer):
 
     buffers = ("running_mean", "running_var", "num_batches_tracked")
 
-    def __init__(self, num_features, eps, momentum, affine, track_running_stats, dtype):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        dtype: "DTypeLike",
+    ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = np.ones(num_features, dtype) if affine else None
@@ -277,13 +314,13 @@ class BatchNorm(_RunningNorm):
 
     def __init__(
         self,
-        num_features,
-        eps=1e-5,
-        momentum=0.1,
-        affine=True,
-        track_running_stats=True,
-        dtype=np.float64,
-    ):
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: "DTypeLike" = np.float64,
+    ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
 
     def _forward(self, x):
@@ -334,13 +371,13 @@ class InstanceNorm(_RunningNorm):
 
     def __init__(
         self,
-        num_features,
-        eps=1e-5,
-        momentum=0.1,
-        affine=False,
-        track_running_stats=False,
-        dtype=np.float64,
-    ):
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        dtype: "DTypeLike" = np.float64,
+    ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
 
 

@@ -5,10 +5,15 @@ alone, so that the book can exchange them for `DARK` on a dark page; line styles
 colors do, so that a figure can be read in gray.
 """
 
+from collections.abc import Sequence
+
+from typing import Any
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from normlib.palette import DARK, LIGHT, SERIES
@@ -17,7 +22,7 @@ __all__ = ["DARK", "LIGHT", "influence", "plane_and_sphere", "selectable_keys", 
 
 
 # On Matplotlib's own defaults, so that no setting of a reader's changes or breaks a figure.
-LOOK = [
+LOOK: list[str | dict[str, Any]] = [
     "default",
     {
         "axes.edgecolor": LIGHT["mute"],
@@ -48,7 +53,7 @@ LOOK = [
 ]
 
 
-def use_style():
+def use_style() -> None:
     """Give matplotlib the book's look and no other; in a notebook, draw sharp figures."""
     plt.style.use(LOOK)
     try:
@@ -59,7 +64,7 @@ def use_style():
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def plane_and_sphere(stages, titles):
+def plane_and_sphere(stages: Sequence[np.ndarray], titles: Sequence[str]) -> list[Axes]:
     """Draw points of three features in space, one panel for each stage, with the plane x·1 = 0."""
     fig = plt.figure(figsize=(7.2, 2.9))
     hexagon = np.array([[1, -1, 0], [1, 0, -1], [0, 1, -1], [-1, 1, 0], [-1, 0, 1], [0, -1, 1]])
@@ -86,11 +91,14 @@ def plane_and_sphere(stages, titles):
     return axes
 
 
-def selectable_keys(points, selected, labels, ax):
+def selectable_keys(
+    points: np.ndarray, selected: np.ndarray, labels: Sequence[str], ax: Axes
+) -> Axes:
     """Draw keys of a plane: dots if some query selects them, crosses if none does."""
-    ax.scatter(*points[selected].T, color=LIGHT["acc"], s=34, label="some query selects it")
-    never = {"color": LIGHT["pos"], "marker": "x", "s": 26, "label": "no query does"}
-    ax.scatter(*points[~selected].T, **never)
+    x, y = points[selected].T
+    ax.scatter(x, y, color=LIGHT["acc"], s=34, label="some query selects it")
+    x, y = points[~selected].T
+    ax.scatter(x, y, color=LIGHT["pos"], marker="x", s=26, label="no query does")
     ax.plot(0, 0, "+", color=LIGHT["mute"], markersize=9)
     gap = 0.09 * np.ptp(points, axis=0).max()
     for i, (point, label) in enumerate(zip(points, labels, strict=True)):
@@ -101,7 +109,7 @@ def selectable_keys(points, selected, labels, ax):
     return ax
 
 
-def influence(matrix, title, ax):
+def influence(matrix: np.ndarray, title: str, ax: Axes) -> Axes:
     """Draw which token's output (row) moves when a token's input (column) changes."""
     cells = mpl.colors.ListedColormap([LIGHT["card"], LIGHT["acc"]])
     ax.pcolormesh(matrix > 0, cmap=cells, vmin=0, vmax=1, edgecolor=LIGHT["line"])

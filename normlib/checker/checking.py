@@ -1,6 +1,7 @@
 """`check` and its ladder, from "not written yet" to the worst entry: the first rung that holds."""
 
 import difflib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from normlib.checker.recognition import close, prediction, recognize, right
 from normlib.checker.report import Report
 
 
-def check(attempt, name=None):
+def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
     r"""Check your solution of an exercise and name the mistake, if there is one.
 
     Your function is called on several probes: inputs chosen so that the usual mistakes show. A

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from normlib.checker.attempts import call_forward
 
@@ -29,14 +30,14 @@ class Slip:
     {'ddof': 1}
     """
 
-    def __init__(self, message, *, rough=0.0, **changes):
+    def __init__(self, message: str, *, rough: float = 0.0, **changes: object) -> None:
         self.message, self.rough, self.changes = message, rough, changes
 
-    def worded(self, **words):
+    def worded(self, **words: str) -> "Slip":
         """The same slip, its message in the words of one norm."""
         return Slip(self.message.format(**words), rough=self.rough, **self.changes)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Slip({', '.join(f'{k}={v!r}' for k, v in self.changes.items())})"
 
 
@@ -64,22 +65,22 @@ class Probe:
     """
 
     label: str
-    draw: Callable
+    draw: Callable[[], dict[str, Any]]
     tolerance: float = 1e-5
     delicate: bool = False
 
     @functools.cached_property
-    def given(self):
+    def given(self) -> dict[str, Any]:
         """The arguments by name."""
         return self.draw()
 
     @functools.cached_property
-    def shapes(self):
+    def shapes(self) -> str:
         """The shape of x; of all batches, if there is a series x, x2, x3."""
         xs = [value for name, value in self.given.items() if name.rstrip("0123456789") == "x"]
         return "x of shape " + ", then ".join(dict.fromkeys(str(x.shape) for x in xs))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.label}, {self.shapes}"
 
 
@@ -160,17 +161,17 @@ class Exercise:
     reasons: tuple[tuple[str, str], ...] = ()
 
     @property
-    def signature(self):
+    def signature(self) -> str:
         """How the reader's function is called."""
         return f"{self.name}({', '.join(self.arguments)})"
 
-    def attempt(self, *slips):
+    def attempt(self, *slips: Slip) -> Callable:
         """The reference with these slips, as if a reader had written it."""
         changes = {k: v for slip in slips for k, v in slip.changes.items()}
         return functools.partial(self.reference, **changes)
 
     @functools.cached_property
-    def hypotheses(self):
+    def hypotheses(self) -> list[tuple[Slip, ...]]:
         """Each slip, then each pair that changes different things; those of rounding last."""
         pairs = [
             pair

@@ -41,10 +41,10 @@ class Report:
     name: str
     lines: tuple[str, ...] = ()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.ok
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         icon, word, _ = self._state()
         return "\n  ".join([f"{icon} {self.name}: {word}", *self.lines])
 

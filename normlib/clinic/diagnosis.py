@@ -16,14 +16,14 @@ class Chart:
     """Findings in rows; with two columns, rows in which they differ are marked."""
 
     title: str
-    columns: tuple
-    rows: tuple  # of (finding, value of the first column, …)
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  # of (finding, value of the first column, …)
 
-    def marked(self, row):
+    def marked(self, row: tuple[str, ...]) -> bool:
         """Whether the columns of a row differ; not where they say yes of different sizes."""
         return len({in_short(value) for value in row[1:]}) > 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rows = [("", *self.columns), *self.rows] if len(self.columns) > 1 else [*self.rows]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = []
@@ -109,15 +109,15 @@ class Diagnosis:
     other_samples: float
     other_samples_eval: float
     train_eval_gap: float
-    buffers: tuple
-    buffers_eval: tuple
+    buffers: tuple[str, ...]
+    buffers_eval: tuple[str, ...]
     random: bool
     changes_input: bool
     buffer_share: float | None = None
     future_leak: float | None = None
     past: float | None = None
     other_features: float | None = None
-    axes: tuple | None = None
+    axes: tuple[str, ...] | None = None
     together: int | None = None
     forgets_shift: bool | None = None
     forgets_scale: bool | None = None
@@ -129,7 +129,7 @@ class Diagnosis:
     large_mean: str | None = None
     float16: str | None = None
 
-    def rows(self):
+    def rows(self) -> list[tuple[str, str]]:
         """Findings in words: (finding, value) pairs, without those that were not asked."""
         buffers = [*self.buffers, *(f"{b} (evaluation too)" for b in self.buffers_eval)]
         rows = [
@@ -179,7 +179,7 @@ class Diagnosis:
     def _chart(self):
         return Chart(self.name, (self.name,), tuple(self.rows()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self._chart())
 
     def _repr_html_(self):

@@ -1,5 +1,7 @@
 """`diagnose`: change one thing at a time, and see what moves."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from normlib.clinic.calling import Subject, as_array
@@ -9,7 +11,13 @@ from normlib.clinic.measures import axes_of, extremes, invariances, scale_findin
 BLIND = 1e-6  # relative movement below which an output counts as unmoved: rounding in float32
 
 
-def diagnose(layer, x, batch=0, position=1, feature=-1):
+def diagnose(
+    layer: Callable,
+    x: np.ndarray,
+    batch: int | None = 0,
+    position: int | None = 1,
+    feature: int | None = -1,
+) -> Diagnosis:
     r"""Tell what a layer or model does from outside, whatever it is.
 
     One thing is changed at a time. Every call is made on a copy of the layer, which so keeps its

@@ -1,6 +1,7 @@
 """The quiz of the clinic: who has which bug, what it may be, and where such a bug was reported."""
 
 import functools
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 
@@ -12,7 +13,7 @@ from normlib.clinic.diagnosis import Chart, in_short
 from normlib.clinic.examination import diagnose
 
 # What each is supposed to be.
-KINDS = {
+KINDS: dict[str, Callable[[], Callable]] = {
     "LayerNorm": partial(p.Norm, p.layer_norm),
     "RMSNorm": partial(p.Norm, p.rms_norm),
     "BatchNorm": p.TokenBatchNorm,
@@ -20,7 +21,7 @@ KINDS = {
 }
 
 # What they may have: the kind that it happens to, and a layer that has it.
-BUGS = {
+BUGS: dict[str, tuple[str, Callable[[], Callable]]] = {
     "healthy": ("LayerNorm", partial(p.Norm, p.layer_norm)),
     "divides by n - 1": ("LayerNorm", partial(p.Norm, p.unbiased)),
     "eps outside the root": ("LayerNorm", partial(p.Norm, p.eps_outside)),
@@ -61,7 +62,7 @@ _PATIENTS = {
 }
 
 
-def examine(letter):
+def examine(letter: str) -> Chart:
     """Compare the findings on a patient with those on a right layer of its kind.
 
     Parameters
@@ -91,7 +92,7 @@ def examine(letter):
     )
 
 
-def identify(letter, bug):
+def identify(letter: str, bug: str | None) -> Report:
     """Say whether a patient has this bug; if not, what would be different if it had.
 
     Parameters
@@ -137,7 +138,7 @@ def identify(letter, bug):
     return Report(False, True, title, (line,))
 
 
-def source(letter):
+def source(letter: str) -> tuple[str, str]:
     """Return the bug of a patient, and where it was reported: the solution.
 
     Parameters

@@ -4,8 +4,10 @@ import codecs
 import hashlib
 import os
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -65,7 +67,7 @@ class Text:
     sha256: str = field(init=False, repr=False)
     ids: torch.Tensor = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.content:
             raise ValueError(f"the text {self.name!r} is empty: give one with characters in it.")
         object.__setattr__(self, "chars", "".join(sorted(set(self.content))))
@@ -73,15 +75,15 @@ class Text:
         object.__setattr__(self, "sha256", sha256)
         object.__setattr__(self, "ids", self.encode(self.content))
 
-    def __reduce__(self):  # a pickle holds the characters only, an eighth of it all
+    def __reduce__(self) -> tuple:  # a pickle holds the characters only, an eighth of it all
         return Text, (self.content, self.name)
 
     @property
-    def vocab_size(self):
+    def vocab_size(self) -> int:
         """The number of different characters."""
         return len(self.chars)
 
-    def encode(self, string):
+    def encode(self, string: str) -> torch.Tensor:
         """Turn characters into their numbers (T,).
 
         Raises
@@ -98,11 +100,11 @@ class Text:
             )
         return torch.tensor([number[char] for char in string], dtype=torch.long)
 
-    def decode(self, ids):
+    def decode(self, ids: Iterable[int]) -> str:
         """Turn numbers (T,) back into characters."""
         return "".join(self.chars[i] for i in ids)
 
-    def split(self, part, block_size):
+    def split(self, part: Literal["train", "val"], block_size: int) -> torch.Tensor:
         """The numbers of one part of the text, "train" or "val".
 
         Raises
@@ -121,7 +123,7 @@ class Text:
         return ids
 
 
-def load_text(path=None, encoding="utf-8"):
+def load_text(path: str | Path | None = None, encoding: str = "utf-8") -> Text:
     r"""Read a text: any text file, or the reference that comes with every Python.
 
     Parameters
@@ -229,7 +231,9 @@ def _guessed(data):
     return "utf-8"
 
 
-def draw_batch(ids, batch_size, block_size, generator):
+def draw_batch(
+    ids: torch.Tensor, batch_size: int, block_size: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw random windows of a text.
 
     Parameters

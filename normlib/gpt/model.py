@@ -97,7 +97,7 @@ class GPTConfig:
     embd_std: float | None = None
     residual_gain: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_numbers(self, "vocab_size n_layer n_head n_embd block_size", at_least=1, whole=True)
         require_numbers(self, "norm_eps dropout residual_gain", at_least=0)
         require_flags(self, "qk_norm bias" if self.tie_head is None else "qk_norm bias tie_head")
@@ -118,7 +118,7 @@ class GPTConfig:
             raise ValueError('placement="none" has no norm anywhere: take qk_norm=False.')
 
     @property
-    def tied(self):
+    def tied(self) -> bool:
         """Whether the head is the token embedding."""
         return self.init == "gpt2" if self.tie_head is None else self.tie_head
 
@@ -126,7 +126,7 @@ class GPTConfig:
 class Attention(nn.Module):
     """Causal self-attention with all heads in one matrix product."""
 
-    def __init__(self, config):
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         C = config.n_embd
         self.n_head = config.n_head
@@ -137,7 +137,7 @@ class Attention(nn.Module):
         if config.qk_norm:
             self.q_norm, self.k_norm = (_norm(config, C // config.n_head) for _ in range(2))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mix each token with those before it."""
         B, T, C = x.shape
         q, k, v = (
@@ -154,7 +154,7 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Two linear layers, four times as wide between them."""
 
-    def __init__(self, config):
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         C = config.n_embd
         self.fc = nn.Linear(C, 4 * C, bias=config.bias)
@@ -166,7 +166,7 @@ class MLP(nn.Module):
         }[config.activation]
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Work on each token by itself."""
         hidden = self.activation(self.fc(x))  # (B, T, 4C)
         return self.dropout(self.proj(hidden))
@@ -188,7 +188,13 @@ class Block(nn.Module):
     torch.Size([2, 8, 64])
     """
 
-    def __init__(self, config):
+    # Those that the placement has.
+    norm_1: nn.Module
+    norm_2: nn.Module
+    norm_1_out: nn.Module
+    norm_2_out: nn.Module
+
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.placement = config.placement
         self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
@@ -197,7 +203,7 @@ class Block(nn.Module):
         for name in names[: 2 * len(PLACEMENTS[config.placement].norms)]:
             self.add_module(name, _norm(config))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map the residual stream (B, T, C) to the residual stream (B, T, C)."""
         match self.placement:
             case "post":
@@ -242,7 +248,7 @@ class GPT(nn.Module):
     (torch.Size([4, 8, 10]), torch.Size([]))
     """
 
-    def __init__(self, config, seed=0):
+    def __init__(self, config: GPTConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
@@ -256,7 +262,9 @@ class GPT(nn.Module):
             self.head.weight = self.wte.weight
         draw_weights(self, torch.Generator().manual_seed(seed))
 
-    def forward(self, idx, targets=None):
+    def forward(
+        self, idx: torch.Tensor, targets: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the logits (B, T, V) and the mean cross-entropy, in nats, or None.
 
         Parameters
@@ -288,7 +296,14 @@ class GPT(nn.Module):
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     @torch.no_grad()
-    def generate(self, idx, max_new_tokens, temperature=1.0, top_k=None, generator=None):
+    def generate(
+        self,
+        idx: torch.Tensor,
+        max_new_tokens: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> torch.Tensor:
         """Continue `idx` (B, T) by sampling one token after the other.
 
         Parameters
@@ -331,7 +346,7 @@ class GPT(nn.Module):
             self.train(was_training)
         return idx
 
-    def num_parameters(self):
+    def num_parameters(self) -> int:
         """Learned numbers, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
 

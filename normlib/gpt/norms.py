@@ -35,19 +35,19 @@ class DynamicTanh(nn.Module):
     [[-1.0, 0.0, 1.0]]
     """
 
-    def __init__(self, dim, bias=True, alpha=0.5):
+    def __init__(self, dim: int, bias: bool = True, alpha: float = 0.5) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.tensor(alpha))
         self.weight = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.zeros(dim)) if bias else None
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Squash every number by itself; no token and no feature sees another."""
         y = self.weight * torch.tanh(self.alpha * x)
         return y if self.bias is None else y + self.bias
 
 
-def make_norm(name, dim, eps=1e-5, bias=True):
+def make_norm(name: Norm, dim: int, eps: float = 1e-5, bias: bool = True) -> nn.Module:
     """One norm of `dim` features.
 
     Parameters

@@ -5,18 +5,21 @@ import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from torch.nn import functional as F
 
-from normlib.gpt.data import load_text
+from normlib.gpt.data import Text, load_text
 from normlib.gpt.model import GPTConfig
 from normlib.gpt.norms import Norm
 from normlib.gpt.train_config import TrainConfig
 from normlib.gpt.training import Trainer
 from normlib.palette import LIGHT, SERIES
 from normlib.placements import PLACEMENTS
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 CURVES = 4  # the run that trains and the three before it
 POINTS = 200  # of a curve
@@ -30,7 +33,7 @@ TRAINING = threading.Lock()  # held while a model trains, so that two never do
 latest = None  # the panel made last
 
 
-def playground(text=None):
+def playground(text: Text | None = None) -> "ipywidgets.VBox":
     """Make a panel that trains small GPTs in this notebook and draws them while they train.
 
     The models have the size of those in chapter 13: width 64, 4 heads, 8 windows of 32 characters

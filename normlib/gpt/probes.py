@@ -4,14 +4,18 @@ Put the model in eval mode first if it has dropout.
 """
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import torch
+
+from normlib.gpt.model import GPT
 
 BINS = torch.linspace(-8, 8, 65)  # of activations divided by their standard deviation
 
 
 @contextlib.contextmanager
-def stream(model):
+def stream(model: GPT) -> Iterator[list[torch.Tensor]]:
     """Collect the residual stream: a list that a forward pass fills.
 
     Entry 0 is the embedding, entry l the output of block l; each (B, T, C).
@@ -38,7 +42,7 @@ def stream(model):
             hook.remove()
 
 
-def residual_rms(model, idx, targets):
+def residual_rms(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Root mean square of the residual stream: after the embedding and after each block.
 
     Examples
@@ -53,33 +57,34 @@ def residual_rms(model, idx, targets):
     return [x.float().pow(2).mean().sqrt().item() for x in _stream(model, idx)]
 
 
-def residual_max(model, idx, targets):
+def residual_max(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Largest absolute entry of the residual stream: after the embedding and each block."""
     return [x.float().abs().max().item() for x in _stream(model, idx)]
 
 
-def residual_cosine(model, idx, targets):
+def residual_cosine(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Mean cosine between a token's stream before and after each block."""
     xs = _stream(model, idx)
     pairs = zip(xs[:-1], xs[1:], strict=True)
     return [torch.cosine_similarity(a.float(), b.float(), dim=-1).mean().item() for a, b in pairs]
 
 
-def grad_norm(model, idx, targets):
+def grad_norm(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Norm of the gradient of the loss for the last weight of each block, ``mlp.proj``."""
-    weights = [block.mlp.proj.weight for block in model.blocks]
+    blocks: list[Any] = [*model.blocks]  # each a Block, which ModuleList does not say
+    weights = [block.mlp.proj.weight for block in blocks]
     gradients = torch.autograd.grad(model(idx, targets)[1], weights)
     return [g.float().norm().item() for g in gradients]
 
 
-def stream_grad_norm(model, idx, targets):
+def stream_grad_norm(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Norm of the gradient of the loss for the stream: at the embedding and after each block."""
     with stream(model) as xs:
         loss = model(idx, targets)[1]
     return [g.float().norm().item() for g in torch.autograd.grad(loss, xs)]
 
 
-def activation_histogram(model, idx, targets):
+def activation_histogram(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[list[float]]:
     """Share of the stream's entries in each of 64 bins from −8 to 8 standard deviations."""
     rows = []
     for x in _stream(model, idx):
@@ -90,7 +95,7 @@ def activation_histogram(model, idx, targets):
     return rows
 
 
-def attention_logit_max(model, idx, targets):
+def attention_logit_max(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Largest ``|q · k| / √head`` of each block, over the pairs of tokens that the mask allows.
 
     Examples
@@ -109,7 +114,7 @@ def attention_logit_max(model, idx, targets):
     ]
 
 
-def attention_entropy(model, idx, targets):
+def attention_entropy(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Mean entropy of the attention weights of each block, in nats: ln T for a flat one."""
     found = []
     for logits in _attention_logits(model, idx):

@@ -3,6 +3,10 @@
 import os
 import sys
 import time
+from collections.abc import Callable
+
+from normlib.gpt.training import Step
+from normlib.results import Run
 
 WIDTH = 20
 QUIET = "NORMLIB_QUIET"  # an environment variable; the build of the book sets it
@@ -35,7 +39,7 @@ class Line:
         )
 
 
-def progress_line():
+def progress_line() -> Callable[[Step], None]:
     """Make a `progress` for `train`: a bar, the loss, the learning rate, tokens/s, time left.
 
     Examples
@@ -56,7 +60,7 @@ def progress_line():
     return progress
 
 
-def sweep_line():
+def sweep_line() -> Callable[[int, int, Run], None]:
     """Make a `progress` for `sweep`: runs done, how many diverged, time left.
 
     Examples

@@ -5,14 +5,16 @@ import functools
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import normlib
+from normlib.gpt.data import Text
 
 
-def provenance(text, device):
+def provenance(text: Text, device: torch.device) -> dict[str, Any]:
     """All that another would need to make the same numbers again."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {

@@ -2,8 +2,9 @@
 
 import csv
 import html
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).parent
 HEADERS = {
@@ -53,7 +54,7 @@ class RealModel(NamedTuple):
     source: str
 
 
-def load_real_models():
+def load_real_models() -> list[RealModel]:
     """Read the table that ships with the library.
 
     Returns
@@ -69,7 +70,7 @@ def load_real_models():
     ('pre', 'peri')
     """
     with open(FOLDER / "real_models.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
     for row in rows:
         row["year"] = int(row["year"])
         row["eps"] = float(row["eps"]) if row["eps"] else None
@@ -85,10 +86,10 @@ class ModelTable:
         What to show.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: Iterable[RealModel]) -> None:
         self.rows = list(rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join("  ".join(str(value) for value in row[:7]) for row in self.rows)
 
     def _repr_html_(self):

@@ -1,14 +1,18 @@
 """Many runs: a grid of configurations, kept one by one, so that nothing is lost or run twice."""
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 
-from normlib.gpt.data import load_text
+from normlib.gpt.data import Text, load_text
 from normlib.gpt.jobs import finish, hashed
+from normlib.gpt.model import GPTConfig
+from normlib.gpt.train_config import TrainConfig
 from normlib.gpt.training import train
-from normlib.results import Runs
+from normlib.results import Run, Runs
 
 
 class Grid(list):
@@ -17,16 +21,16 @@ class Grid(list):
     `grid` makes it.
     """
 
-    def __mul__(self, other):
+    def __mul__(self, other: Iterable) -> "Grid":  # type: ignore[override]  # not by a number
         """Pair every configuration here with every one there."""
         return Grid(itertools.product(self, other))
 
-    def __add__(self, other):
+    def __add__(self, other: Iterable) -> "Grid":
         """Put one grid behind the other."""
         return Grid([*self, *other])
 
 
-def grid(config, **choices):
+def grid(config: GPTConfig | TrainConfig, **choices: Iterable) -> Grid:
     """Make every combination of the given values of some fields.
 
     Parameters
@@ -66,7 +70,15 @@ def grid(config, **choices):
     return Grid(replace(config, **dict(zip(choices, c, strict=True))) for c in combinations)
 
 
-def sweep(name, pairs, text=None, probes=(), executor=None, folder="runs", progress=None):
+def sweep(
+    name: str,
+    pairs: Iterable[tuple[GPTConfig, TrainConfig]],
+    text: Text | None = None,
+    probes: Sequence[str] = (),
+    executor: Executor | None = None,
+    folder: str | Path = "runs",
+    progress: Callable[[int, int, Run], object] | None = None,
+) -> Runs:
     """Train every pair and return all runs; called again, only what is missing.
 
     Every finished run is a file ``folder/name/<hash>.json`` of its own, written whole or not at

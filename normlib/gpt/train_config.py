@@ -56,7 +56,7 @@ class TrainConfig:
     decay: Literal["none", "cosine"] = "none"
     clip: float | None = None
     optimizer: Literal["adam", "adamw"] = "adam"
-    betas: tuple = (0.9, 0.95)
+    betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
     batch_size: int = 16
     seed: int = 0
@@ -64,7 +64,7 @@ class TrainConfig:
     eval_windows: int = 512
     dtype: Literal["float32", "bfloat16"] = "float32"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_numbers(self, "steps warmup seed", at_least=0, whole=True)
         require_numbers(self, "batch_size log_every eval_windows", at_least=1, whole=True)
         require_numbers(self, "lr weight_decay", at_least=0)
@@ -84,7 +84,7 @@ class TrainConfig:
             )
 
 
-def learning_rate(config, step):
+def learning_rate(config: TrainConfig, step: int) -> float:
     r"""Learning rate of a step.
 
     .. math::

@@ -4,17 +4,18 @@ import copy
 import math
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from normlib.gpt.data import draw_batch, load_text
-from normlib.gpt.model import GPT
+from normlib.gpt.data import Text, draw_batch, load_text
+from normlib.gpt.model import GPT, GPTConfig
 from normlib.gpt.probes import PROBES
 from normlib.gpt.provenance import provenance
-from normlib.gpt.train_config import learning_rate
+from normlib.gpt.train_config import TrainConfig, learning_rate
 from normlib.results import Run
 
 # Seeds of the data, apart from those of the weights; the probes see the same batch in every run.
@@ -73,7 +74,14 @@ class Trainer:
     False
     """
 
-    def __init__(self, model_config, config, text=None, probes=(), device=None):
+    def __init__(
+        self,
+        model_config: GPTConfig,
+        config: TrainConfig,
+        text: Text | None = None,
+        probes: Sequence[str] = (),
+        device: str | torch.device | None = None,
+    ) -> None:
         unknown = sorted(set(probes) - set(PROBES))
         if unknown:
             raise ValueError(f"no probe {unknown[0]!r}: there are {', '.join(PROBES)}.")
@@ -95,11 +103,13 @@ class Trainer:
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator().manual_seed(DATA + config.seed)
         self.step, self.diverged, self.seconds = 0, False, 0.0
-        self.curves = {"steps": [], "loss": [], "grad_norm": []}
-        self.probes = {name: {"steps": [], "values": []} for name in probes}
+        self.curves: dict[str, list] = {"steps": [], "loss": [], "grad_norm": []}
+        self.probes: dict[str, dict[str, list]] = {
+            name: {"steps": [], "values": []} for name in probes
+        }
         self._probe()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Step]:
         """Train, and yield a `Step` at each logged one, until the end or until it diverges."""
         while self.step < self.config.steps and not self.diverged:
             begin = time.perf_counter()
@@ -108,7 +118,7 @@ class Trainer:
             if logged:
                 yield logged
 
-    def run(self):
+    def run(self) -> Run:
         """Evaluate the model as it is now and return the Run until here."""
         begin = time.perf_counter()
         val_loss = self._validate()
@@ -128,7 +138,7 @@ class Trainer:
             seconds=self.seconds + time.perf_counter() - begin,
         )
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on later, for ``torch.save``."""
         return {
             "configs": (asdict(self.model_config), asdict(self.config), self.text.sha256),
@@ -138,7 +148,7 @@ class Trainer:
             "progress": (self.step, self.diverged, self.seconds, self.curves, self.probes),
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict` of the same configurations and text.
 
         Raises
@@ -224,7 +234,14 @@ class Trainer:
         return _seeded(DROPOUT * (self.config.seed + 1) + step, self.device)
 
 
-def train(model_config, config, text=None, probes=(), device=None, progress=None):
+def train(
+    model_config: GPTConfig,
+    config: TrainConfig,
+    text: Text | None = None,
+    probes: Sequence[str] = (),
+    device: str | torch.device | None = None,
+    progress: Callable[[Step], object] | None = None,
+) -> Run:
     """Train one model and return what was measured.
 
     Pure: the same arguments give the same curves, and no file is written and nothing printed.

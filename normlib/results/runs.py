@@ -1,9 +1,10 @@
 """Run and Runs: what a training run measured, and many of them to filter and tabulate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -39,30 +40,30 @@ class Run:
         Time of the run on that device.
     """
 
-    model: dict
-    training: dict
-    steps: list
-    loss: list
-    grad_norm: list
+    model: dict[str, Any]
+    training: dict[str, Any]
+    steps: list[int]
+    loss: list[float]
+    grad_norm: list[float]
     val_loss: float | None
     diverged: bool
-    probes: dict = field(default_factory=dict)
-    provenance: dict = field(default_factory=dict)
+    probes: dict[str, dict[str, list]] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         """A field of the run or of its configurations: ``run["placement"]``."""
         for owner in (self.model, self.training, vars(self)):
             if name in owner:
                 return owner[name]
         raise KeyError(f"no field {name!r}: try one of {', '.join(self.names())}.")
 
-    def names(self):
+    def names(self) -> list[str]:
         """All names that ``run[name]`` knows."""
         return [*self.model, *self.training, *(f.name for f in fields(self))]
 
 
-class Runs(Sequence):
+class Runs(Sequence[Run]):
     """Runs to filter, tabulate and save; a sequence that does not change.
 
     Parameters
@@ -79,21 +80,25 @@ class Runs(Sequence):
     [0, 100]
     """
 
-    def __init__(self, runs):
+    def __init__(self, runs: Iterable[Run]) -> None:
         self._runs = tuple(runs)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._runs)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Runs": ...
+    def __getitem__(self, index: int | slice) -> "Run | Runs":
         """Return a run, or Runs for a slice."""
         return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         diverged = sum(run.diverged for run in self)
         return f"<{len(self)} runs, {diverged} diverged>"
 
-    def filter(self, **wanted):
+    def filter(self, **wanted: object) -> "Runs":
         """Keep the runs in which every named field has the given value.
 
         Raises
@@ -111,7 +116,7 @@ class Runs(Sequence):
             kept = Runs(run for run in kept if run[name] == value)
         return kept
 
-    def distinct(self, name):
+    def distinct(self, name: str) -> list:
         """All values of a field, each once, sorted if they can be."""
         seen = []
         for run in self:
@@ -119,11 +124,11 @@ class Runs(Sequence):
                 seen.append(run[name])
         return sorted(seen) if all(isinstance(v, (int, float)) for v in seen) else seen
 
-    def values(self, name):
+    def values(self, name: str) -> np.ndarray:
         """A field of every run as an array; nan for None."""
         return np.array([math.nan if run[name] is None else run[name] for run in self])
 
-    def table(self, rows, columns, value="val_loss"):
+    def table(self, rows: str, columns: str, value: str = "val_loss") -> Table:
         """Mean ± standard deviation of `value`, the number of runs, and how many diverged.
 
         Parameters
@@ -151,12 +156,12 @@ class Runs(Sequence):
     def _configured(self):
         return [*self[0].model, *self[0].training] if self else []
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write all runs to one JSON file, whole or not at all."""
         _files.write(Path(path), _files.pack([asdict(run) for run in self]))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> Self:
         """Read what `save` has written.
 
         Raises
@@ -168,7 +173,7 @@ class Runs(Sequence):
         return cls(Run(**run) for run in _files.unpack(_files.read(Path(path)), names, path))
 
 
-def load_results(name):
+def load_results(name: str) -> Runs:
     """Load the published runs of an experiment, which ship with the library.
 
     Parameters

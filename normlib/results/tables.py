@@ -16,7 +16,7 @@ class Cell:
     n: int
     diverged: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.n == 0:
             return "–"
         if self.n == self.diverged:
@@ -50,23 +50,23 @@ class Table:
     row_name: str
     column_name: str
     value: str
-    over: list
+    over: list[str]
     rows: list
     columns: list
-    cells: list
+    cells: list[list[Cell]]
 
     @property
-    def title(self):
+    def title(self) -> str:
         """What the cells hold."""
         over = f", over {', '.join(self.over)}" if self.over else ""
         return f"{self.value}, mean ± sd (n){over}"
 
     @property
-    def means(self):
+    def means(self) -> np.ndarray:
         """The means as an array (rows, columns); nan where all runs diverged."""
         return np.array([[c.mean for c in row] for row in self.cells])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         head = [f"{self.row_name} \\ {self.column_name}", *map(str, self.columns)]
         lines = [head] + [
             [str(name), *map(str, row)] for name, row in zip(self.rows, self.cells, strict=True)

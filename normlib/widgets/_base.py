@@ -3,6 +3,7 @@
 import html
 import json
 import math
+from typing import Any
 
 import traitlets
 
@@ -12,7 +13,7 @@ try:
     from anywidget import AnyWidget as _Live
 except ImportError:
 
-    class _Live(traitlets.HasTraits):
+    class _Live(traitlets.HasTraits):  # type: ignore[no-redef]  # only where there is no other
         """Without anywidget a figure is not live, but it still shows its HTML."""
 
         def _repr_mimebundle_(self, **kwargs):
@@ -45,7 +46,7 @@ class Figure(_Live):
     _room = (600, 900)  # height in pixels on a wide and on a narrow page, reserved beforehand
     _ipython_display_ = None  # that of ipywidgets 7 would show the view without its HTML
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         traits = {n for n, trait in vars(cls).items() if isinstance(trait, traitlets.TraitType)}
         taken = RESERVED & traits
@@ -54,7 +55,7 @@ class Figure(_Live):
         if "_file" in vars(cls):  # not so in the classes that ipywidgets makes of a class
             cls._esm = module(cls._file)
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """The traits that are not as the class has them, as plain values."""
         own = {
             name: trait
@@ -64,7 +65,7 @@ class Figure(_Live):
         values = {name: getattr(self, name) for name in own}
         return {n: v for n, v in values.items() if v != own[n].default()}
 
-    def static_html(self):
+    def static_html(self) -> str:
         """A place for the page's script, and in it what stands there where no script runs."""
         traits = html.escape(json.dumps(self.state(), allow_nan=False))
         wide, narrow = self._room

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
@@ -9,6 +10,11 @@ from normlib.palette import LIGHT
 from normlib.placements import MEASURED, PLACEMENTS
 from normlib.widgets._base import Figure
 from normlib.widgets._modules import HERE
+
+if TYPE_CHECKING:
+    import torch
+
+    from normlib.gpt import GPT
 
 MOST_LEVELS = 300
 
@@ -108,7 +114,9 @@ class GradientHighway(Figure):
         return clean
 
     @classmethod
-    def measure(cls, model, idx, targets, label="Your model"):
+    def measure(
+        cls, model: "GPT", idx: "torch.Tensor", targets: "torch.Tensor", label: str = "Your model"
+    ) -> dict[str, Any]:
         """Measure a model for `mine`.
 
         Parameters

@@ -1,6 +1,8 @@
 """Who may import whom, how large a file may grow, and what `import normlib` may load."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -132,6 +134,52 @@ def test_figures_and_the_table_of_placements_need_no_torch():
 
 def test_no_module_has_the_name_of_a_public_function():
     assert not {path.stem for path in MODULES} & set(normlib.__all__)
+
+
+# Where users find functions and classes: packages, and modules that the reference names.
+PUBLIC = ["", ".agree", ".checker", ".clinic", ".gpt", ".gpt.playground", ".gpt.probes"]
+PUBLIC += [".gpt.real_models", ".gradcheck", ".plots", ".results", ".widgets"]
+
+
+def public_names(module):
+    """What `__all__` names, or else what is defined there without an underscore."""
+    own = [n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__]
+    return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
+
+
+def methods(cls):
+    """Functions of the methods and properties of a class and its bases, special ones included."""
+    for owner in cls.__mro__:
+        for name, member in vars(owner).items():
+            if name.startswith("__") or not name.startswith("_"):
+                inner = [getattr(member, a, None) for a in ("fget", "func", "__func__")]
+                function = next(filter(None, inner), member)
+                if getattr(function, "__qualname__", "").startswith(f"{owner.__qualname__}."):
+                    yield function
+
+
+def public_functions():
+    """The functions of all public names, as far as they stand in a file of the library."""
+    for module in (importlib.import_module(f"normlib{name}") for name in PUBLIC):
+        for thing in (getattr(module, name) for name in public_names(module)):
+            for found in methods(thing) if inspect.isclass(thing) else [thing]:
+                function = inspect.unwrap(found) if callable(found) else None
+                if inspect.isfunction(function) and Path(function.__code__.co_filename) in MODULES:
+                    yield function
+
+
+def test_every_public_function_has_types():
+    functions, lacking = {*public_functions()}, set()
+    assert {normlib.layer_norm, normlib.BatchNorm.backward, gpt.GPT.forward} <= functions
+    for function in functions:
+        where = f"{function.__module__}.{function.__qualname__}"
+        signature = inspect.signature(function)
+        for parameter in signature.parameters.values():
+            if parameter.annotation is parameter.empty and parameter.name not in ("self", "cls"):
+                lacking.add(f"{where}: {parameter.name}")
+        if signature.return_annotation is signature.empty:
+            lacking.add(f"{where}: what it returns")
+    assert not lacking, f"these lack a type: {', '.join(sorted(lacking))}"
 
 
 def test_every_public_name_is_documented_on_the_page_of_the_library():

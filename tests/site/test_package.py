@@ -105,6 +105,7 @@ def test_the_wheel_carries_figures_results_and_the_licence(wheel):
     kinds = {Path(name).suffix for name in ours}
     assert {".py", ".js", ".css", ".json"} <= kinds
     assert ours <= inside
+    assert "normlib/py.typed" in inside  # or nobody's type checker reads our types
     assert {name for name in inside if ".dist-info/" not in name} == ours
     assert [name for name in inside if name.endswith("licenses/LICENSE")]
     assert f"\nVersion: {normlib.__version__}\n" in metadata
