@@ -6,7 +6,6 @@ colors do, so that a figure can be read in gray.
 """
 
 from collections.abc import Sequence
-
 from typing import Any
 
 import matplotlib as mpl
