@@ -138,7 +138,7 @@ def test_no_module_has_the_name_of_a_public_function():
 
 # Where users find functions and classes: packages, and modules that the reference names.
 PUBLIC = ["", ".agree", ".checker", ".clinic", ".gpt", ".gpt.playground", ".gpt.probes"]
-PUBLIC += [".gpt.real_models", ".gradcheck", ".plots", ".results", ".widgets"]
+PUBLIC += [".gpt.real_models", ".gradcheck", ".placements", ".plots", ".results", ".widgets"]
 
 
 def public_names(module):

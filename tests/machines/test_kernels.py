@@ -29,6 +29,6 @@ def test_the_library_passes_with(kernel, python):
     if trial.stdout.strip() != kernel:
         found = trial.stdout.strip() or "another library than OpenBLAS"
         pytest.skip(f"this NumPy does not hold the kernel {kernel}: asked for it, it takes {found}")
-    options = "-q", "-p", "no:cacheprovider", "-p", "no:xdist"
+    options = "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist"
     process = python("-m", "pytest", *options, "tests/library", OPENBLAS_CORETYPE=kernel)
     assert process.returncode == 0, process.stdout[-5000:] + process.stderr[-1000:]
