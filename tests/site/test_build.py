@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -151,6 +152,16 @@ def kernel_of(making, book):
     return psutil.Process(int(note.read_text()))
 
 
+@pytest.fixture
+def started():
+    """For the processes of a build: those that a failed test would leave end with it."""
+    processes = []
+    yield processes
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
 def left_of(processes):
     """Those that are still there after a while, long enough to see that a parent is gone."""
     _, alive = psutil.wait_procs(processes, timeout=20)
@@ -166,29 +177,29 @@ def press_ctrl_c(making):
 
 
 @pytest.mark.parametrize("end", [terminate_make, press_ctrl_c])
-def test_after_the_end_of_make_nothing_runs_on(end, tmp_path):
+def test_after_the_end_of_make_nothing_runs_on(end, tmp_path, started):
     book = write(tmp_path, waits=notebook(WAITS))
     making = start(book)
     kernel = kernel_of(making, book)
-    running = psutil.Process(making.pid).children(recursive=True)
-    assert kernel in running
+    started += psutil.Process(making.pid).children(recursive=True)
+    assert kernel in started
     end(making)
     said, _ = making.communicate(timeout=20)  # when all that could print has gone
     assert making.returncode != 0
     assert "The book is ready" not in said
-    assert left_of(running) == []
+    assert left_of(started) == []
 
 
-def test_after_a_build_that_was_killed_all_pages_are_read_again(tmp_path):
+def test_after_a_build_that_was_killed_all_pages_are_read_again(tmp_path, started):
     book = write(tmp_path, waits="# Later\n")
     passed, said = make(book)
     assert passed, said
     page(book, "waits").write_text(notebook(WAITS), encoding="utf-8")
     making = start(book)
-    kernel = kernel_of(making, book)
-    kernel.parent().kill()
+    started.append(kernel_of(making, book))
+    started[0].parent().kill()
     making.communicate(timeout=20)
-    assert left_of([kernel]) == []
+    assert left_of(started) == []
     page(book, "waits").write_text("# Later\n", encoding="utf-8")
     passed, said = make(book)
     assert passed, said
