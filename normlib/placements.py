@@ -21,7 +21,7 @@ class Row:
     norms : tuple of str
         Where they stand: ``in`` and ``out`` before and after f on the branch, ``sum`` after the
         sum, on the stream.
-    alpha : bool, default: False
+    alpha : bool
         Whether the stream is weighted by α before the sum.
     final_norm : bool
         Whether the model has a norm of its own before its head.
@@ -33,7 +33,7 @@ class Row:
         Its color in interactive figures: legible as text, and under text, on both pages.
     dash : tuple of int
         The dashes and gaps of its line; empty for a solid one.
-    measured : bool, default: False
+    measured : bool
         Whether the published studies have it, and so the figures that show them.
 
     Examples
