@@ -17,9 +17,7 @@ MODULES = sorted((ROOT / "normlib").rglob("*.py"))
 # Each package or module of normlib, and the ones that it may import.
 GROUND = {name: set() for name in ("_inputs", "_kernels", "_probes", "gradcheck", "results")}
 MAY_IMPORT = GROUND | {
-    "_channels": {"_inputs", "_kernels"},
-    "_channel_norms": {"_channels"},
-    "functional": {"_channel_norms", "_inputs", "_kernels"},
+    "functional": {"_inputs", "_kernels"},
     "agree": {"functional", "_probes"},
     "checker": {"functional", "gradcheck", "_probes"},
     "layers": {"functional", "_inputs"},
