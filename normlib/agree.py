@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlib import functional
-from normlib._probes import axis_probes, channel_probes, token_probes
 
 # How each norm is called, by normlib and by torch alike: `a` holds what `mine` gets after x.
 CALLS = {
@@ -18,7 +17,7 @@ CALLS = {
     "group_norm": lambda norm, x, a, eps: norm(x, *a, eps=eps),
     "normalize": lambda norm, x, a, eps: norm(x, *a, eps=eps),
 }
-# torch has no `normalize`: for each axis and center of `axis_probes`, the norm that equals it.
+# torch has no `normalize`: for each axis and center of `_axis_probes`, the norm that equals it.
 OPERATOR = {
     (-1, True): lambda F, x, eps: F.layer_norm(x, x.shape[-1:], eps=eps),
     (-1, False): lambda F, x, eps: F.rms_norm(x, x.shape[-1:], eps=eps),
@@ -26,6 +25,7 @@ OPERATOR = {
     ((0, 2), True): lambda F, x, eps: F.batch_norm(x, None, None, training=True, eps=eps),
     ((2, 3), True): lambda F, x, eps: F.instance_norm(x, eps=eps),
 }
+EPS = (1e-12, 1e-5, 0.1)
 GROUPS = 3
 CHECKED = tuple(name + end for name in CALLS for end in ("", "_vjp"))
 
@@ -103,14 +103,14 @@ def agrees(name: str, mine: Callable) -> Agreement:
     has_torch = importlib.util.find_spec("torch") is not None
     norm = name.removesuffix("_vjp")
     rows = []
-    for label, x, *arguments, eps, allowed in _probes(norm):
+    for label, x, *arguments, eps, allowed in probes(norm):
         dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
         given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
         found = _results(name, mine(*given, eps), dy)
         expected = _results(name, CALLS[norm](getattr(functional, name), x, arguments, eps), dy)
         against_torch = None
         if has_torch:
-            against_torch = _difference(found, _torch_results(name, x, arguments, eps, dy))
+            against_torch = _difference(found, torch_results(name, x, arguments, eps, dy))
         rows.append((label, _difference(found, expected), against_torch, allowed))
         if any(np.any(a != b) for a, b in zip(given, (x, *arguments), strict=True)):
             raise Disagreement(f"{name} changes its input: write x = x - mean, not x -= mean.")
@@ -120,18 +120,102 @@ def agrees(name: str, mine: Callable) -> Agreement:
     return result
 
 
-def _probes(norm):
-    """Yield (label, x, …, eps, allowed): between x and eps what `mine` gets there."""
+def probes(norm):
+    """Yield the inputs of a norm: label, x, what `mine` gets after it, and what is allowed.
+
+    Easy inputs hide mistakes. With weight 1 and bias 0 a forgotten weight is right; with mean 0 a
+    forgotten mean is; with eps = 1e-5 a misplaced one is; with equal axes a wrong axis is.
+    `allowed` is the largest difference between two good implementations, relative to the result.
+    """
     if norm == "normalize":
-        yield from axis_probes()
+        yield from _axis_probes()
         return
     of_tokens = norm in ("layer_norm", "rms_norm")
     # Batch norm also takes (N, C); instance norm needs positions, group norm gets them.
-    drawn = token_probes() if of_tokens else channel_probes(positions=norm != "batch_norm")
+    drawn = _token_probes() if of_tokens else _channel_probes(positions=norm != "batch_norm")
     for label, x, weight, bias, eps, allowed in drawn:
         parameters = (weight,) if norm == "rms_norm" else (weight, bias)
         groups = (GROUPS,) if norm == "group_norm" else ()
         yield label, x, *groups, *parameters, eps, allowed
+
+
+def tolerance(dtype):
+    """The largest difference allowed between two results, relative to their size."""
+    return {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3}[np.dtype(dtype).name]
+
+
+def _drawing(seed):
+    rng = np.random.default_rng(seed)
+    return lambda *shape, mean=2.0, sd=3.0: rng.normal(mean, sd, shape)
+
+
+def _token_probes():
+    """Yield (label, x, weight, bias, eps, allowed) for norms of the last axis."""
+    draw = _drawing([1607, 6450])
+    affine = draw(6, mean=1.0, sd=1.0), draw(6, mean=0.0, sd=1.0)
+    single = [a.astype(np.float32) for a in affine]
+    double_allowed, single_allowed = tolerance(np.float64), tolerance(np.float32)
+    for eps in EPS:
+        yield f"eps = {eps:g}", draw(3, 4, 6), *affine, eps, double_allowed
+    for label, x in (
+        ("one token", draw(6)),
+        ("spread like √eps", 2.0 + draw(3, 4, 6, mean=0.0, sd=0.003)),
+        ("equal features", np.broadcast_to(draw(3, 4, 1), (3, 4, 6)).copy()),
+        ("not contiguous", draw(6, 4, 3).T[:, ::2]),
+    ):
+        yield label, x, *affine, 1e-5, double_allowed
+    yield "float32", draw(3, 4, 6).astype(np.float32), *single, 1e-5, single_allowed
+    # Rounding the mean of 10⁴ costs two passes up to 1e-3; one pass has no digit left.
+    large = draw(3, 4, 6, mean=1e4, sd=1.0).astype(np.float32)
+    yield "float32, mean 10⁴", large, *single, 1e-5, 2e-2
+
+
+def _channel_probes(positions):
+    """Yield the same for norms of (N, C, *) with six channels; (N, C) too unless `positions`."""
+    draw = _drawing([1803, 8494])
+    affine = draw(6, mean=1.0, sd=1.0), draw(6, mean=0.0, sd=1.0)
+    single = [a.astype(np.float32) for a in affine]
+    double_allowed, single_allowed = tolerance(np.float64), tolerance(np.float32)
+    if not positions:
+        yield "(N, C)", draw(4, 6), *affine, 1e-5, double_allowed
+    for eps in EPS:
+        yield f"(N, C, L), eps = {eps:g}", draw(4, 6, 5), *affine, eps, double_allowed
+    for label, x in (
+        ("(N, C, H, W)", draw(2, 6, 3, 4)),
+        ("(N, C, D, H, W)", draw(2, 6, 3, 2, 4)),
+        ("one sample", draw(1, 6, 5)),
+        ("spread like √eps", 2.0 + draw(4, 6, 5, mean=0.0, sd=0.003)),
+        ("equal channels", np.broadcast_to(draw(6, 1), (4, 6, 5)).copy()),
+        ("channels last in memory", draw(2, 3, 4, 6).transpose(0, 3, 1, 2)),
+    ):
+        yield label, x, *affine, 1e-5, double_allowed
+    yield "float32", draw(4, 6, 5).astype(np.float32), *single, 1e-5, single_allowed
+    large = draw(4, 6, 5, mean=1e4, sd=1.0).astype(np.float32)
+    yield "float32, mean 10⁴", large, *single, 1e-5, 2e-2
+
+
+def _axis_probes():
+    """Yield (label, x, axis, center, eps, allowed) for the operator under all norms."""
+    draw = _drawing([1607, 8022])
+    double_allowed = tolerance(np.float64)
+    for eps in EPS:
+        yield f"last axis, eps = {eps:g}", draw(3, 4, 6), -1, True, eps, double_allowed
+    for label, x, axis, center in (
+        ("last axis, mean kept", draw(3, 4, 6), -1, False),
+        ("axes 1 and 2", draw(3, 4, 6), (1, 2), True),
+        ("axes 0 and 2", draw(4, 6, 5), (0, 2), True),
+        ("axes 2 and 3", draw(2, 6, 3, 4), (2, 3), True),
+    ):
+        yield f"{label}, eps = 0.1", x, axis, center, 0.1, double_allowed
+    for label, x in (
+        ("spread like √eps", 2.0 + draw(4, 6, 5, mean=0.0, sd=0.003)),
+        ("equal numbers", np.broadcast_to(draw(6, 1), (4, 6, 5)).copy()),
+        ("not contiguous", draw(5, 6, 8).T[::2]),
+    ):
+        yield label, x, -1, True, 1e-5, double_allowed
+    yield "float32", draw(3, 4, 6).astype(np.float32), -1, True, 1e-5, tolerance(np.float32)
+    large = draw(3, 4, 6, mean=1e4, sd=1.0).astype(np.float32)
+    yield "float32, mean 10⁴", large, -1, True, 1e-5, 2e-2
 
 
 def _results(name, value, dy):
@@ -144,7 +228,8 @@ def _results(name, value, dy):
     return [y, *vjp(dy.copy())]
 
 
-def _torch_results(name, x, arguments, eps, dy):
+def torch_results(name, x, arguments, eps, dy):
+    """PyTorch's output alone, or its output and, by autograd, all gradients."""
     import torch
 
     arrays = [torch.tensor(a) if isinstance(a, np.ndarray) else a for a in (x, *arguments)]

@@ -1,18 +1,18 @@
 """What a norm and its gradient must do, whoever wrote them.
 
 The library's functions and the functions of the chapters go through the same contract. They are
-called as `agrees` calls them: `(x, weight, bias, eps)`, RMS norm without a bias, group norm with
-the number of groups after x, and the operator under them as `(x, axis, center, eps)`.
+called, on the same probes, as `agrees` calls them: `(x, weight, bias, eps)`, RMS norm without a
+bias, group norm with the number of groups after x, and the operator under them as
+`(x, axis, center, eps)`.
 """
 
 import numpy as np
 import torch
 
 import normlib as nl
-from normlib._probes import axis_probes, channel_probes, token_probes, tolerance
-from normlib.agree import OPERATOR
+from normlib import agree
+from normlib.agree import CALLS, GROUPS, probes, tolerance
 
-GROUPS = 3
 EXACT = tolerance(np.float64)
 TOKENS = ("layer_norm", "rms_norm")
 
@@ -25,21 +25,11 @@ AXES = {
     "normalize": (0, 2),
 }
 
-# How a function with torch's arguments, torch's own too, becomes one called as the chapters' are.
-_FORMS = {
-    "layer_norm": lambda f: lambda x, w, b, eps: f(x, x.shape[-1:], w, b, eps),
-    "rms_norm": lambda f: lambda x, w, eps: f(x, x.shape[-1:], w, eps),
-    "batch_norm": lambda f: lambda x, w, b, eps: f(x, None, None, w, b, training=True, eps=eps),
-    "instance_norm": lambda f: lambda x, w, b, eps: f(x, weight=w, bias=b, eps=eps),
-    "group_norm": lambda f: f,
-    "normalize": lambda f: f,
-}
-CHAPTER_FORM = [norm + end for norm in _FORMS for end in ("", "_vjp")]
-
 
 def in_chapter_form(name):
     """The library's function of this name, called as the chapters' functions are."""
-    return _FORMS[name.removesuffix("_vjp")](getattr(nl, name))
+    called, ours = CALLS[name.removesuffix("_vjp")], getattr(nl, name)
+    return lambda x, *arguments: called(ours, x, arguments[:-1], arguments[-1])
 
 
 def close(found, expected, allowed=EXACT):
@@ -91,45 +81,14 @@ def rounding_of_sums(n, dtype):
     return 8 * np.sqrt(n) * np.finfo(dtype).eps / 2
 
 
-def probes(norm):
-    """The arguments of each probe, as (label, x, parameters, eps, allowed)."""
-    if norm == "normalize":
-        for label, x, axis, center, eps, allowed in axis_probes():
-            yield label, x, (axis, center), eps, allowed
-        return
-    drawn = token_probes() if norm in TOKENS else channel_probes(positions=norm != "batch_norm")
-    for label, x, weight, bias, eps, allowed in drawn:
-        yield label, x, (weight,) if norm == "rms_norm" else (weight, bias), eps, allowed
-
-
-def call(norm, mine, x, parameters, eps):
-    groups = [GROUPS] if norm == "group_norm" else []
-    return mine(x, *groups, *parameters, eps)
-
-
-def torch_result(norm, x, parameters, eps):
-    """PyTorch's output and, by autograd, a function from dy to the gradients."""
-    if norm == "normalize":
-        tensors = [torch.tensor(x, requires_grad=True)]
-        y = OPERATOR[parameters](torch.nn.functional, tensors[0], eps)
-    else:
-        tensors = [torch.tensor(a, requires_grad=True) for a in (x, *parameters)]
-        theirs = _FORMS[norm](getattr(torch.nn.functional, norm))
-        y = call(norm, theirs, tensors[0], tensors[1:], eps)
-
-    def vjp(dy):
-        return [g.numpy() for g in torch.autograd.grad(y, tensors, torch.tensor(dy))]
-
-    return y.detach().numpy(), vjp
-
-
 def plain(norm, rng):
-    """An array whose sharing axes are well known, and parameters that do nothing."""
+    """An array whose sharing axes are well known, and arguments that do nothing."""
     x = rng.normal(2, 3, (4, 6, 5))
     if norm == "normalize":
         return x, (AXES[norm], True)
     ones = np.ones(5 if norm in TOKENS else 6)
-    return x, (ones,) if norm == "rms_norm" else (ones, 0 * ones)
+    groups = (GROUPS,) if norm == "group_norm" else ()
+    return x, (*groups, ones) if norm == "rms_norm" else (*groups, ones, 0 * ones)
 
 
 def shared_mean(norm, values):
@@ -141,18 +100,18 @@ def shared_mean(norm, values):
 
 def check_forward(norm, mine):
     """Values against PyTorch, shapes, invariances, and inputs that stay as they were."""
-    for _, x, parameters, eps, allowed in probes(norm):
-        given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *parameters)]
-        y = call(norm, mine, given[0], given[1:], eps)
+    for _, x, *arguments, eps, allowed in probes(norm):
+        given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
+        y = mine(*given, eps)
         assert y.shape == x.shape
-        close(y, torch_result(norm, x, parameters, eps)[0], allowed)
-        for before, after in zip((x, *parameters), given, strict=True):
+        close(y, agree.torch_results(norm, x, arguments, eps, None)[0], allowed)
+        for before, after in zip((x, *arguments), given, strict=True):
             np.testing.assert_array_equal(after, before)
 
-    x, parameters = plain(norm, np.random.default_rng(6))
+    x, arguments = plain(norm, np.random.default_rng(6))
 
     def tiny_eps(x):
-        return call(norm, mine, x, parameters, 1e-12)
+        return mine(x, *arguments, 1e-12)
 
     y = tiny_eps(x)
     close(shared_mean(norm, y**2), 1)
@@ -167,35 +126,35 @@ def check_forward(norm, mine):
 def check_backward(norm, mine):
     """Gradients against autograd and central differences, and the identities that they obey."""
     rng = np.random.default_rng(7)
-    for label, x, parameters, eps, allowed in probes(norm):
-        y, vjp = call(norm, mine, x, parameters, eps)
-        expected_y, expected_vjp = torch_result(norm, x, parameters, eps)
-        close(y, expected_y, allowed)
+    for label, x, *arguments, eps, allowed in probes(norm):
         dy = rng.normal(size=x.shape).astype(x.dtype)
-        for found, expected in zip(vjp(dy.copy()), expected_vjp(dy), strict=True):
-            assert found.shape == expected.shape
-            close(found, expected, allowed)
+        y, vjp = mine(x, *arguments, eps)
+        gradients = vjp(dy.copy())
+        expected = agree.torch_results(f"{norm}_vjp", x, arguments, eps, dy)
+        for ours, theirs in zip((y, *gradients), expected, strict=True):
+            assert ours.shape == theirs.shape
+            close(ours, theirs, allowed)
         if "eps =" in label:
-            _check_differences(norm, mine, (x, *parameters), eps, dy)
+            _check_differences(mine, (x, *arguments, eps), dy, gradients)
 
-    x, parameters = plain(norm, rng)
-    x_hat, vjp = call(norm, mine, x, parameters, 1e-12)
+    x, arguments = plain(norm, rng)
+    x_hat, vjp = mine(x, *arguments, 1e-12)
     dx, *_ = vjp(rng.normal(size=x.shape))
     close(shared_mean(norm, dx * x_hat), 0)  # a stretch is not felt,
     if norm != "rms_norm":
         close(shared_mean(norm, dx), 0)  # nor is a common shift
 
 
-def _check_differences(norm, mine, arguments, eps, dy):
-    _, vjp = call(norm, mine, arguments[0], arguments[1:], eps)
+def _check_differences(mine, arguments, dy, gradients):
     rng = np.random.default_rng(8)
-    for i, gradient in enumerate(vjp(dy)):
-        step = 1e-5 * rng.normal(size=arguments[i].shape)
+    arrays = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+    for i, gradient in zip(arrays, gradients, strict=True):
+        step = 1e-5 * rng.normal(size=gradient.shape)
         ends = []
         for sign in (1, -1):
             moved = list(arguments)
             moved[i] = arguments[i] + sign * step
-            ends.append((call(norm, mine, moved[0], moved[1:], eps)[0] * dy).sum())
+            ends.append((mine(*moved)[0] * dy).sum())
         expected = (ends[0] - ends[1]) / 2
         size = np.abs(gradient * step).sum()
         assert abs((gradient * step).sum() - expected) <= 1e-5 * size

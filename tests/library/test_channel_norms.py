@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import normlib.functional as nf
 from contract import assert_same, growth, rounding_of_sums, torch_results
-from normlib._probes import EPS, tolerance
+from normlib.agree import EPS, tolerance
 from normlib.gradcheck import check_vjp
 
 NORMS = ("batch_norm", "instance_norm", "group_norm")

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 import normlib as nl
 from contract import (
-    CHAPTER_FORM,
     assert_same,
     check_backward,
     check_forward,
@@ -17,6 +16,7 @@ from contract import (
     rounding_of_sums,
     torch_results,
 )
+from normlib.agree import CHECKED
 
 shapes = st.lists(st.integers(1, 5), min_size=0, max_size=3).flatmap(
     lambda head: st.lists(st.integers(2, 7), min_size=1, max_size=2).map(
@@ -84,7 +84,18 @@ def test_a_single_number_is_its_own_mean():
         assert vjp(np.array(1, dtype))[0] == dtype(0.25 - 0.75 * 0.75 * 0.25)
 
 
-@pytest.mark.parametrize("name", CHAPTER_FORM)
+def test_a_set_of_one_number_gets_no_gradient_at_all():
+    """Not even one of rounding, which 1 / √ε would make large."""
+    x, dy, weight = np.random.default_rng(20).normal(1, 1, (3, 50, 1)).astype(np.float32)
+    for y, vjp in (
+        nl.layer_norm_vjp(x, (1,), weight[0], weight[1]),
+        nl.group_norm_vjp(x.reshape(2, 25), 25, weight[:25, 0]),
+        nl.normalize_vjp(x, -1),
+    ):
+        assert not vjp(dy.reshape(y.shape))[0].any()
+
+
+@pytest.mark.parametrize("name", CHECKED)
 def test_the_library_keeps_the_contract_of_the_chapters(name):
     check = check_backward if name.endswith("_vjp") else check_forward
     check(name.removesuffix("_vjp"), in_chapter_form(name))
@@ -151,6 +162,17 @@ def test_float16_overflows_in_silence_as_in_torch():
     assert np.isinf(var).all()
 
 
+def test_settings_of_numpy_are_left_as_they_were():
+    before = np.geterr(), np.getbufsize()
+    for norm in NORMS:
+        y, vjp = norm(np.ones((4, 6)), np.ones(6))
+        vjp(y)
+    y, vjp = nl.layer_norm_vjp(np.ones((4, 600)), (600,))
+    assert (np.geterr(), np.getbufsize()) == before
+    vjp(y)
+    assert (np.geterr(), np.getbufsize()) == before
+
+
 def test_rms_norm_without_eps_uses_the_machine_epsilon_of_the_compute_dtype():
     for dtype, compute in ((np.float64,) * 2, (np.float32,) * 2, (np.float16, np.float32)):
         x = np.full((1, 4), 1e-4, dtype)
@@ -165,6 +187,16 @@ def test_a_large_offset_costs_no_accuracy(norm):
     exact = getattr(nl, norm)(x.astype(np.float64), (512,), eps=1e-5)
     error = np.abs(getattr(nl, norm)(x, (512,), eps=1e-5) - exact).max()
     assert error <= rounding_of_sums(512, np.float32) * np.abs(exact).max()
+
+
+def test_a_channel_of_a_million_numbers_is_as_exact_as_a_short_one():
+    """One sum in float32 over all of them would be wrong by more."""
+    x = np.random.default_rng(18).normal(2, 1, (64, 2, 128, 128)).astype(np.float32)
+    wide = x.astype(np.float64)
+    y, vjp = nl.batch_norm_vjp(x, None, None, training=True)
+    exact, exact_vjp = nl.batch_norm_vjp(wide, None, None, training=True)
+    for ours, true in ((y, exact), (vjp(x[::-1])[0], exact_vjp(wide[::-1])[0])):
+        np.testing.assert_allclose(ours, true, rtol=0, atol=5e-7 * np.abs(true).max())
 
 
 def test_awkward_arrays_are_accepted_and_left_alone():
