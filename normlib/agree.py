@@ -1,7 +1,7 @@
 """agrees(): your function, normlib's and PyTorch's on the same inputs, in one small table."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +120,7 @@ def agrees(name: str, mine: Callable) -> Agreement:
     return result
 
 
-def probes(norm):
+def probes(norm: str) -> Iterator[tuple]:
     """Yield the inputs of a norm: label, x, what `mine` gets after it, and what is allowed.
 
     Easy inputs hide mistakes. With weight 1 and bias 0 a forgotten weight is right; with mean 0 a
@@ -139,7 +139,7 @@ def probes(norm):
         yield label, x, *groups, *parameters, eps, allowed
 
 
-def tolerance(dtype):
+def tolerance(dtype: np.dtype | type | str) -> float:
     """The largest difference allowed between two results, relative to their size."""
     return {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3}[np.dtype(dtype).name]
 
@@ -228,7 +228,9 @@ def _results(name, value, dy):
     return [y, *vjp(dy.copy())]
 
 
-def torch_results(name, x, arguments, eps, dy):
+def torch_results(
+    name: str, x: np.ndarray, arguments: tuple, eps: float, dy: np.ndarray | None
+) -> list[np.ndarray]:
     """PyTorch's output alone, or its output and, by autograd, all gradients."""
     import torch
 
