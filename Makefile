@@ -3,7 +3,7 @@
 # make lab        open your notebooks in JupyterLab      make lint      style and types of the code
 # make notebooks  copy the notebooks to my-notebooks/    make shots     screenshots of every page
 # make site       all that is published: _build/site     make clean     remove all that make has made
-# make results    train again what normlib/results holds (hours; goes on from where it was)
+# make results    all studies of experiments/ again (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
 PYTHON ?= python3

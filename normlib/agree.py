@@ -1,7 +1,7 @@
 """agrees(): your function, normlib's and PyTorch's on the same inputs, in one small table."""
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -229,7 +229,7 @@ def _results(name, value, dy):
 
 
 def torch_results(
-    name: str, x: np.ndarray, arguments: tuple, eps: float, dy: np.ndarray | None
+    name: str, x: np.ndarray, arguments: Sequence, eps: float, dy: np.ndarray | None
 ) -> list[np.ndarray]:
     """PyTorch's output alone, or its output and, by autograd, all gradients."""
     import torch
@@ -244,7 +244,7 @@ def torch_results(
     if not name.endswith("_vjp"):
         return [y.detach().numpy()]
     y.backward(torch.tensor(dy))
-    return [y.detach().numpy(), *(t.grad.numpy() for t in tensors)]
+    return [y.detach().numpy(), *(np.asarray(t.grad) for t in tensors)]
 
 
 def _difference(found, expected):
