@@ -137,7 +137,7 @@ def test_a_page_without_scripts_has_a_picture_and_a_sentence(browser, book, name
 @every
 def test_it_fits_the_budget(book, name):
     code, data = sizes(name)
-    assert 1 < code <= 12
+    assert 0.1 < code <= 12  # an empty file has less
     assert data <= 40
     script = (book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8")
     assert "import " not in script.split("(()=>", 1)[0]
