@@ -13,8 +13,9 @@ STUDIES := $(filter-out experiments/_%, $(wildcard experiments/*.py))
 TEST := $(PY) -m pytest -q -n auto --maxprocesses 4
 BUILD := .venv/bin/jupyter-book build . -W --keep-going -n
 # .venv is a Python of its own: a reader's PYTHONPATH would bring other versions into it, normlib
-# among them; PYTHONWARNINGS=error would stop it, PYTHONOPTIMIZE the book's assertions.
-unexport $(filter PYTHON%,$(.VARIABLES)) MPLBACKEND
+# among them; PYTHONWARNINGS=error would stop it, PYTHONOPTIMIZE the book's assertions; and IPython
+# warns where another environment is active.
+unexport $(filter PYTHON%,$(.VARIABLES)) MPLBACKEND VIRTUAL_ENV
 
 book: .venv/ready
 	$(BUILD)
