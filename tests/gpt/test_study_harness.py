@@ -39,41 +39,34 @@ def but_for_times(path):
 # --- killed, and going on -----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """A folder for each kind, in which a study was killed in the middle of its third unit."""
-    folder = tmp_path_factory.mktemp("killed")
+def kill(kind, folder):
+    """Begin a study in a process, and kill it in the middle of its third unit."""
     paths = [ROOT, ROOT / "experiments", ROOT / "tests" / "helpers"]
     search = os.pathsep.join(map(str, paths))
-    environment = os.environ | {"PYTHONPATH": search, "NORMLIB_QUIET": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, tiny_studies.__file__, kind, folder / kind, str(FINISHED)],
-            **{"stdout": subprocess.PIPE, "text": True, "env": environment},
-        )
-        for kind in KINDS
-    ]
-    for process in processes:
+    with subprocess.Popen(
+        [sys.executable, tiny_studies.__file__, kind, folder, str(FINISHED)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": search, "NORMLIB_QUIET": "1"},
+    ) as process:
         said = process.stdout.readline()
         process.kill()
-        process.communicate()
-        assert said == "stuck\n"
-        assert process.returncode == -signal.SIGKILL
-    return folder
+    assert (said, process.returncode) == ("stuck\n", -signal.SIGKILL)
 
 
 @kinds
-def test_a_killed_study_goes_on_where_it_was(kind, killed, tmp_path):
-    before, begun = files(killed / kind), []
+def test_a_killed_study_goes_on_where_it_was(kind, tmp_path):
+    killed, whole, begun = tmp_path / "killed", tmp_path / "whole", []
+    kill(kind, killed)
+    before = files(killed)
     assert len(before) == FINISHED
-    runs = study(kind, killed / kind, begun.append)
+    study(kind, killed, begun.append)
     assert len(begun) == 4 - FINISHED
-    after = files(killed / kind)
+    after = files(killed)
     assert {path: after[path] for path in before} == before
-    whole = study(kind, tmp_path)
-    assert len(whole) == len(runs) == (4 * 2 * 2 if kind == "stack" else 4)
-    assert but_for_times(killed / kind / f"{kind}.json") == but_for_times(tmp_path / f"{kind}.json")
-    study(kind, killed / kind, begun.append)
+    assert len(study(kind, whole)) == (4 * 2 * 2 if kind == "stack" else 4)
+    assert but_for_times(killed / f"{kind}.json") == but_for_times(whole / f"{kind}.json")
+    study(kind, killed, begun.append)
     assert len(begun) == 4 - FINISHED  # nothing is left to do
 
 
