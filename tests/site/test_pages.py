@@ -2,9 +2,9 @@
 
 import functools
 import gzip
-import http.server
 import re
-import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,6 +14,9 @@ from browsing import BUILD, pages
 from chapters import CHAPTERS, PAGES
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
+# The contrast of thousands of colored words takes half of the time; the slow tests look at them.
+OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
+HEAVIEST = 700  # KB of a chapter beside its images, as a web server sends it: text compressed
 
 
 @pytest.fixture
@@ -76,9 +79,9 @@ def missing_icons(page):
     return [hex(code) for code in set(shown) - shipped_glyphs()]
 
 
-def violations(page):
+def violations(page, context=OUTSIDE_OF_CODE):
     """What axe objects to."""
-    results = Axe().run(page, options={"resultTypes": ["violations"]})
+    results = Axe().run(page, context, options={"resultTypes": ["violations"]})
     return [
         (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]
     ]
@@ -133,6 +136,14 @@ def formulas_partly_out_of_sight(page):
     )
 
 
+def too_much_to_load(page):
+    """The weight of a chapter in KB, if it is more than HEAVIEST."""
+    files = {unquote(urlsplit(url).path) for url in page.requests if url.startswith("file:")}
+    weight = sum(compressed(name) for name in files if "_images" not in name) / 1000
+    print(f"{weight:.0f} KB in {len(files)} files")
+    return [weight] if weight > HEAVIEST and re.search(r"/\d\d_\w+\.html", page.url) else []
+
+
 def code_wider_than_its_column(page):
     """Code that must be scrolled on a desk; solutions are opened for it."""
     if page.viewport_size["width"] < 1280:
@@ -156,6 +167,7 @@ CHECKS = (
     figures_not_shown_once,
     outputs_on_another_ground,
     formulas_partly_out_of_sight,
+    too_much_to_load,
     code_wider_than_its_column,  # the last one, since it opens what is folded
 )
 
@@ -163,6 +175,11 @@ CHECKS = (
 @functools.cache
 def shipped_glyphs():
     return {code for font in BUILD.rglob("fa-*.woff2") for code in TTFont(font).getBestCmap() or ()}
+
+
+@functools.cache
+def compressed(name):
+    return len(gzip.compress(Path(name).read_bytes()))
 
 
 # Each width and each theme once; the other two pairs repeat both, so they run with the slow tests.
@@ -179,6 +196,26 @@ def test_a_page_is_sound(visit, name, width, theme):
     page = visit(name, width, theme)
     found = {check.__name__: check(page) for check in CHECKS}
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("book/")])
+def test_code_is_accessible(visit, name, theme):
+    page = visit(name, theme=theme)
+    page.evaluate("""() => {
+        document.querySelectorAll("details").forEach((d) => (d.open = true));
+        document.getAnimations().forEach((fade) => fade.cancel());
+    }""")
+    if page.locator("pre").count():
+        assert violations(page, CODE) == []
+
+
+@pytest.mark.slow
+def test_code_that_cannot_be_read_is_seen(visit):
+    page = visit("book/06_layer_norm")
+    page.add_style_tag(content=".highlight pre .n { color: #ddd !important }")
+    assert len(violations(page, CODE)) == 1
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
@@ -206,6 +243,12 @@ BREAKS = {
     formulas_partly_out_of_sight: """(article) => {
         article.querySelector("div.math").style.width = "2rem";
     }""",
+    too_much_to_load: """() => Promise.all(
+        ["fontawesome.js.map", "pydata-sphinx-theme.js.map"].map((name) => new Promise((done) => {
+            const image = new Image();
+            image.src = new URL(`../_static/scripts/${name}`, location);
+            image.onload = image.onerror = done;
+        })))""",
     code_wider_than_its_column: """(article) => {
         article.querySelector("div.highlight pre").append("x".repeat(200));
     }""",
@@ -248,26 +291,3 @@ def test_a_claim_does_not_end_the_paragraph(book):
             assert f"{before}\n{after}" in html
             found += 1
     assert found > 0
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-def test_a_chapter_is_light(browser, book, path):
-    """At most 700 KB beside its images, as a web server sends it: text compressed."""
-    handler = functools.partial(Quiet, directory=BUILD)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page, responses = browser.new_page(), []
-        page.on("response", lambda r: responses.append(r))
-        page.goto(f"http://127.0.0.1:{server.server_port}/book/{path.stem}.html")
-        page.wait_for_load_state("networkidle")
-        sizes = {r.url: len(gzip.compress(r.body())) for r in responses if r.ok}
-        page.close()
-        server.shutdown()
-    weight = sum(size for url, size in sizes.items() if "_images" not in url) / 1000
-    print(f"\n{path.stem}: {weight:.0f} KB in {len(sizes)} requests")
-    assert weight <= 700
