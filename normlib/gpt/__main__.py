@@ -78,7 +78,7 @@ def _parser():
     for config, title in ((GPTConfig, "the model"), (TrainConfig, "the training")):
         group = one.add_argument_group(title, "one value or several of")
         for field in fields(config):
-            if field.name not in ("vocab_size", "betas"):
+            if field.name not in ("vocab_size", "betas", "measure_at"):
                 group.add_argument("--" + field.name.replace("_", "-"), nargs="+", **_values(field))
     table = commands.add_parser("table", help="print a table of the runs in a file")
     table.add_argument("file", help="a file of runs, as runs/NAME.json")

@@ -35,6 +35,9 @@ class TrainConfig:
         The curves have every so many-th step.
     eval_windows : int, default: 512
         Windows of the validation text for `val_loss`, evenly spaced, the same for every run.
+    measure_at : tuple of int, default: ()
+        After so many steps the probes are measured, too, and the validation loss with them, as
+        ``run.probes["val_loss"]``. It changes nothing in the training.
     dtype : {"float32", "bfloat16"}, default: "float32"
         Of the matrix products, by ``torch.autocast``; weights stay in float32.
 
@@ -62,6 +65,7 @@ class TrainConfig:
     seed: int = 0
     log_every: int = 1
     eval_windows: int = 512
+    measure_at: tuple[int, ...] = ()
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
@@ -73,11 +77,19 @@ class TrainConfig:
         number = isinstance(self.clip, (int, float)) and not isinstance(self.clip, bool)
         if self.clip is not None and not (number and 0 < self.clip < math.inf):
             raise ValueError(f"clip must be positive, got {self.clip!r}: use None for no clipping.")
-        if isinstance(self.betas, list):  # JSON turns tuples into lists
-            object.__setattr__(self, "betas", tuple(self.betas))
+        for name in ("betas", "measure_at"):
+            if isinstance(getattr(self, name), list):  # JSON turns tuples into lists
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         pair = isinstance(self.betas, tuple) and len(self.betas) == 2
         if not pair or not all(isinstance(b, (int, float)) and 0 <= b < 1 for b in self.betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, got {self.betas}.")
+        moments = self.measure_at
+        whole = isinstance(moments, tuple) and all(type(moment) is int for moment in moments)
+        if not whole or not all(0 <= moment <= self.steps for moment in moments):
+            raise ValueError(
+                f"measure_at must be numbers of steps from 0 to {self.steps}, got {moments!r}: "
+                "leave it out, or take more steps."
+            )
         if self.weight_decay and self.optimizer == "adam":
             raise ValueError(
                 'weight_decay needs optimizer="adamw": adam would mix it into the step.'

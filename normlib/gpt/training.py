@@ -104,9 +104,8 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(DATA + config.seed)
         self.step, self.diverged, self.seconds = 0, False, 0.0
         self.curves: dict[str, list] = {"steps": [], "loss": [], "grad_norm": []}
-        self.probes: dict[str, dict[str, list]] = {
-            name: {"steps": [], "values": []} for name in probes
-        }
+        names = [*probes, "val_loss"] if config.measure_at else probes
+        self.probes: dict[str, dict[str, list]] = {n: {"steps": [], "values": []} for n in names}
         self._probe()
 
     def __iter__(self) -> Iterator[Step]:
@@ -115,6 +114,8 @@ class Trainer:
             begin = time.perf_counter()
             logged = self._advance()
             self.seconds += time.perf_counter() - begin
+            if self.step in self.config.measure_at and not self.diverged:
+                self._probe()
             if logged:
                 yield logged
 
@@ -129,7 +130,7 @@ class Trainer:
             self._probe()
         return Run(
             model=asdict(self.model_config),
-            training=asdict(self.config) | {"betas": list(self.config.betas)},
+            training={k: _listed(v) for k, v in asdict(self.config).items()},
             **{name: list(curve) for name, curve in self.curves.items()},
             val_loss=val_loss if math.isfinite(val_loss) else None,
             diverged=diverged,
@@ -215,8 +216,10 @@ class Trainer:
         batch = self._batch("val", torch.Generator().manual_seed(PROBE))
         for name, probe in self.probes.items():
             if probe["steps"][-1:] != [self.step]:
+                own = name == "val_loss"
+                value = self._validate() if own else PROBES[name](self.model, *batch)
                 probe["steps"].append(self.step)
-                probe["values"].append(_finite(PROBES[name](self.model, *batch)))
+                probe["values"].append(_finite(value))
 
     def _batch(self, part, generator):
         sizes = self.config.batch_size, self.model_config.block_size
@@ -295,6 +298,11 @@ def _seeded(seed, device):
     with CHANCE, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
+
+
+def _listed(value):
+    """A tuple as a list, which is what JSON makes of it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _finite(values):

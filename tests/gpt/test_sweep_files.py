@@ -95,10 +95,18 @@ def test_a_complete_sweep_needs_no_room(tmp_path, monkeypatch):
         swept(tmp_path, PAIRS[:3])  # its list of runs is another
 
 
+def test_a_run_that_was_measured_on_its_way_is_known_again(tmp_path, monkeypatch):
+    pairs = [(MODEL, replace(QUICK, measure_at=(1, 2)))]
+    runs = swept(tmp_path, pairs)
+    assert runs[0].probes["val_loss"]["steps"] == [0, 1, 2, QUICK.steps]
+    monkeypatch.setattr(sweeps, "train", None)
+    assert measured(swept(tmp_path, pairs)) == measured(runs)
+
+
 def test_the_name_of_a_run_depends_on_every_field():
     changed = {int: lambda v: v + 1, float: lambda v: v + 0.25, bool: lambda v: not v}
     others = {
-        **{"tie_head": True, "embd_std": 0.5, "clip": 1.0, "betas": (0.5, 0.5)},
+        **{"tie_head": True, "embd_std": 0.5, "clip": 1.0, "betas": (0.5, 0.5), "measure_at": (1,)},
         **{"placement": "post", "norm": "dyt", "activation": "relu", "init": "gpt2"},
         **{"decay": "cosine", "dtype": "bfloat16", "optimizer": "adam"},
     }

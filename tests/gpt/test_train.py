@@ -212,6 +212,19 @@ def test_no_step_at_all_still_probes_and_evaluates():
     assert len(run.probes["residual_rms"]["values"][0]) == 2
 
 
+def test_measuring_on_the_way_changes_nothing_and_is_what_a_stopped_run_would_say():
+    config = quick(steps=6, measure_at=(2, 4))
+    run = train(tiny(dropout=0.3), config, TEXT, ("residual_rms",))
+    plain = train(tiny(dropout=0.3), quick(steps=6), TEXT, ("residual_rms",))
+    assert (run.loss, run.val_loss) == (plain.loss, plain.val_loss)
+    measured = run.probes["val_loss"]
+    assert measured["steps"] == run.probes["residual_rms"]["steps"] == [0, 2, 4, 6]
+    assert measured["values"][-1] == run.val_loss
+    stopped = train(tiny(dropout=0.3), quick(steps=4), TEXT, ("residual_rms",))
+    assert measured["values"][2] == stopped.val_loss
+    assert run.probes["residual_rms"]["values"][2] == stopped.probes["residual_rms"]["values"][-1]
+
+
 def test_the_curves_have_every_so_many_th_step_and_the_last():
     dense, sparse = (train(tiny(), quick(log_every=n), TEXT, ["grad_norm"]) for n in (1, 4))
     assert sparse.steps == [0, 4, 5]
@@ -263,7 +276,7 @@ def test_a_run_says_where_it_comes_from():
     config = quick(seed=3)
     run = train(tiny(), config, TEXT)
     assert run.model == asdict(tiny())
-    assert run.training == asdict(config) | {"betas": [0.9, 0.95]}
+    assert run.training == asdict(config) | {"betas": [0.9, 0.95], "measure_at": []}
     origin = run.provenance
     assert origin["corpus"] == {"name": "cat", "sha256": TEXT.sha256, "vocab_size": 11}
     assert set(origin["versions"]) == {"python", "numpy", "torch", "normlib"}

@@ -44,6 +44,7 @@ def test_the_rate_rises_linearly_and_falls_along_a_cosine():
             ((0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, math.nan), 0.9, ("a", "b")),
             "two numbers from 0 to below 1",
         ),
+        ("measure_at", ((201,), (-1,), (1.0,), 50.0, "50"), "numbers of steps from 0 to 200"),
         ("decay", ("linear",), "one of none, cosine"),
         ("optimizer", ("adamx",), r"one of adam, adamw.*Did you mean 'adam"),
         ("dtype", ("float16",), "one of float32, bfloat16.*Did you mean"),
