@@ -1,5 +1,6 @@
 """The PyTorch half: a small GPT with a norm wherever you want it, trained and compared fairly."""
 
+from normlib.gpt._hf import load_tokenizer
 from normlib.gpt.data import Text, draw_batch, load_text
 from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
@@ -24,6 +25,7 @@ __all__ = [
     "grid",
     "learning_rate",
     "load_text",
+    "load_tokenizer",
     "make_norm",
     "progress_line",
     "sweep",

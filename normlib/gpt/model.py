@@ -1,13 +1,16 @@
 """A GPT in the manner of nanoGPT, in which only the place and the kind of the norm change."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from normlib.gpt import _hf
 from normlib.gpt._fields import require_choice, require_flags, require_numbers
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
@@ -345,6 +348,53 @@ class GPT(nn.Module):
         finally:
             self.train(was_training)
         return idx
+
+    @classmethod
+    def from_hf(
+        cls, source: str | Path | Mapping[str, torch.Tensor], n_head: int | None = None
+    ) -> "GPT":
+        """GPT-1 (post-norm) or GPT-2 (pre-norm) with the weights that Hugging Face has of it.
+
+        Parameters
+        ----------
+        source : str, pathlib.Path or mapping
+            A folder that ``save_pretrained`` wrote; a state dict of ``GPT2LMHeadModel`` or
+            ``OpenAIGPTLMHeadModel``; or, with huggingface_hub and a network, a name on the hub:
+            ``"openai-community/gpt2"``, ``"openai-community/openai-gpt"``.
+        n_head : int, optional
+            Heads per block, which a state dict does not tell. None: as many as have 64 features.
+
+        Returns
+        -------
+        GPT
+            In eval mode, without dropout, in float32. Its logits are those of the original.
+
+        Raises
+        ------
+        ValueError
+            For any other model; it says what our GPT cannot express.
+        OSError
+            If there is no such folder and no such name.
+
+        Examples
+        --------
+        >>> from normlib.gpt import GPT
+        >>> model = GPT.from_hf("openai-community/gpt2")  # doctest: +SKIP
+        """
+        fields, state = _hf.read(source, n_head)
+        model = cls(GPTConfig(init="gpt2", **fields))
+        if model.config.tied:
+            state["head.weight"] = state["wte.weight"]
+        own = {name: value.shape for name, value in model.state_dict().items()}
+        found = {name: value.shape for name, value in state.items()}
+        odd = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
+        if odd:
+            raise ValueError(
+                f"the weights do not fit {model.config.n_layer} blocks: {len(odd)} tensors differ, "
+                f"first {odd[0]!r}, {own.get(odd[0])} here and {found.get(odd[0])} there."
+            )
+        model.load_state_dict(state)
+        return model.eval()
 
     def num_parameters(self) -> int:
         """Learned numbers, a shared one counted once."""
