@@ -6,6 +6,7 @@ from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
 from normlib.gpt.norms import DynamicTanh, make_norm
 from normlib.gpt.progress import progress_line, sweep_line
+from normlib.gpt.surgery import fold_affine, gains, remove_norm, to_rmsnorm
 from normlib.gpt.sweeps import Grid, grid, sweep
 from normlib.gpt.train_config import TrainConfig, learning_rate
 from normlib.gpt.training import Step, Trainer, train
@@ -22,13 +23,17 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "draw_batch",
+    "fold_affine",
+    "gains",
     "grid",
     "learning_rate",
     "load_text",
     "load_tokenizer",
     "make_norm",
     "progress_line",
+    "remove_norm",
     "sweep",
     "sweep_line",
+    "to_rmsnorm",
     "train",
 ]

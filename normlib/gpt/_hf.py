@@ -38,8 +38,8 @@ def read(source, n_head):
         return fields, _renamed(_weights(folder))
     if not hasattr(source, "items") or not source:
         raise TypeError(
-            f"from_hf takes a folder, a name on the hub or a state dict, got a {type(source).__name__}: "
-            "of a model, give model.state_dict()."
+            "from_hf takes a folder, a name on the hub or a state dict, got a "
+            f"{type(source).__name__}: of a model, give model.state_dict()."
         )
     foreign = [name for name in source if not isinstance(source[name], torch.Tensor)]
     if foreign:
