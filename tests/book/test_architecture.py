@@ -31,8 +31,17 @@ MAY_IMPORT = GROUND | {
     "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
-GPT = ["_fields", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
-GPT += ["train_config", "training", "playground", "progress", "jobs", "sweeps", "__main__"]
+GPT = ["_fields", "real_models", "_weights", "norms", "_hf", "model", "surgery", "data", "probes"]
+GPT += [
+    "provenance",
+    "train_config",
+    "training",
+    "playground",
+    "progress",
+    "jobs",
+    "sweeps",
+    "__main__",
+]
 GPT += ["__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
