@@ -12,18 +12,23 @@ WARMUPS = [0, 100, 400]
 def pairs(vocab_size):
     """Six rates, three warm-ups, three seeds; six placements with Xavier, four with GPT-2's init.
 
-    A seed comes after the other, so that a study that is stopped has all arms.
+    Models come in groups, and in a group one seed after the other, so that a study that is stopped
+    has something to compare.
     """
     base = GPTConfig(vocab_size=vocab_size)
     compared = ["post", "pre", "peri", "deepnorm"]
-    models = grid(base, init=["xavier", "gpt2"], placement=compared)
-    models += grid(base, placement=["reordered", "none"])
+    groups = (
+        grid(base, placement=compared),
+        grid(base, init=["gpt2"], placement=compared),
+        grid(base, placement=["reordered", "none"]),
+    )
     training = TrainConfig(
         steps=2000, batch_size=8, decay="cosine", log_every=50, measure_at=MOMENTS
     )
     every = Grid()
-    for seed in range(3):
-        every += models * grid(training, warmup=WARMUPS, lr=RATES, seed=[seed])
+    for models in groups:
+        for seed in range(3):
+            every += models * grid(training, warmup=WARMUPS, lr=RATES, seed=[seed])
     return every
 
 
