@@ -1,5 +1,6 @@
 """The PyTorch half: a small GPT with a norm wherever you want it, trained and compared fairly."""
 
+from normlib.gpt.checkpoints import load_model, save_model
 from normlib.gpt.data import Text, draw_batch, load_text
 from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
@@ -23,9 +24,11 @@ __all__ = [
     "draw_batch",
     "grid",
     "learning_rate",
+    "load_model",
     "load_text",
     "make_norm",
     "progress_line",
+    "save_model",
     "sweep",
     "sweep_line",
     "train",
