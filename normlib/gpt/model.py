@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from normlib.gpt import _hf
 from normlib.gpt._fields import require_choice, require_flags, require_kind, require_numbers, shown
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
@@ -429,6 +431,53 @@ class GPT(nn.Module):
         known = [*self.chars] + ["\ufffd"] * (self.config.vocab_size - len(self.chars))
         return prompt + "".join(known[i] for i in new.tolist())
 
+    @classmethod
+    def from_hf(
+        cls, source: str | Path | Mapping[str, torch.Tensor], n_head: int | None = None
+    ) -> "GPT":
+        """GPT-1 (post-norm) or GPT-2 (pre-norm) with the weights that Hugging Face has of it.
+
+        Parameters
+        ----------
+        source : str, pathlib.Path or mapping
+            A folder that ``save_pretrained`` wrote; a state dict of ``GPT2LMHeadModel`` or
+            ``OpenAIGPTLMHeadModel``; or, with huggingface_hub and a network, a name on the hub:
+            ``"openai-community/gpt2"``, ``"openai-community/openai-gpt"``.
+        n_head : int, optional
+            Heads per block, which a state dict does not tell. None: as many as have 64 features.
+
+        Returns
+        -------
+        GPT
+            In eval mode, without dropout, in float32. Its logits are those of the original.
+
+        Raises
+        ------
+        ValueError
+            For any other model; it says what our GPT cannot express.
+        OSError
+            If there is no such folder and no such name.
+
+        Examples
+        --------
+        >>> from normlib.gpt import GPT
+        >>> model = GPT.from_hf("openai-community/gpt2")  # doctest: +SKIP
+        """
+        fields, state = _hf.read(source, n_head)
+        model = cls(GPTConfig(init="gpt2", **fields))
+        if model.config.tied:
+            state["head.weight"] = state["wte.weight"]
+        own = {name: value.shape for name, value in model.state_dict().items()}
+        found = {name: value.shape for name, value in state.items()}
+        odd = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
+        if odd:
+            raise ValueError(
+                f"the weights do not fit {model.config.n_layer} blocks: {len(odd)} tensors differ, "
+                f"first {odd[0]!r}, {own.get(odd[0])} here and {found.get(odd[0])} there."
+            )
+        model.load_state_dict(state)
+        return model.eval()
+
     def num_parameters(self) -> int:
         """Learned numbers, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
@@ -462,11 +511,11 @@ def _require_same(own, given, strict):
         first = f"{wrong[0]} is {shapes[wrong[0]]}, not {tuple(own[wrong[0]].shape)}"
         found.append(f"{len(wrong)} have another shape ({first})")
     if found:
-        fix = "build the GPT with the GPTConfig of the model that was saved"
+        fix = "no name is the same: GPT.from_hf reads Hugging Face's, rename others"
+        if common:
+            fix = "build the GPT with the GPTConfig of the model that was saved"
         raise RuntimeError(
-            f"the state must have the {len(own)} tensors of this GPT: {', '.join(found)}; "
-            + (fix if common else "no name is the same, rename them as in model.state_dict()")
-            + "."
+            f"the state must have the {len(own)} tensors of this GPT: {', '.join(found)}; {fix}."
         )
 
 

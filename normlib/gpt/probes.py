@@ -70,6 +70,50 @@ def residual_cosine(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> lis
     return [torch.cosine_similarity(a.float(), b.float(), dim=-1).mean().item() for a, b in pairs]
 
 
+def outlier_features(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
+    """Size of the largest feature over that of the median one: at the embedding, after each block.
+
+    The size of a feature is its root mean square over all tokens. Near 1 all features are alike; a
+    massive one makes it tens or hundreds.
+
+    References
+    ----------
+    Sun et al. (2024), Massive Activations in Large Language Models, arXiv:2402.17762.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig, probes
+    >>> model, idx = GPT(GPTConfig(vocab_size=5, n_layer=1)), torch.arange(4)[None]  # (1, 4)
+    >>> _ = model.wte.weight.data[:, 7].fill_(100.0)
+    >>> probes.outlier_features(model, idx, idx)[0] > 50
+    True
+    """
+    return [_largest_over_median(x.pow(2).mean((0, 1))) for x in _floats(model, idx)]
+
+
+def outlier_positions(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
+    """Size of the largest position over that of the median one: at the embedding and after blocks.
+
+    The size of a position is the root mean square of its stream, over the batch and the features.
+    """
+    return [_largest_over_median(x.pow(2).mean((0, 2))) for x in _floats(model, idx)]
+
+
+def token_cosine(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
+    """Mean cosine between the streams of two tokens of a row: at the embedding, after each block.
+
+    At 1 all tokens of a row are alike, and nothing tells them apart any more.
+    """
+    found = []
+    for x in _floats(model, idx):
+        x = torch.nn.functional.normalize(x, dim=-1)
+        T = x.shape[1]
+        pairs = (x @ x.mT).sum((1, 2)) - x.pow(2).sum((1, 2))  # without each token and itself
+        found.append((pairs / max(T * (T - 1), 1)).mean().item())
+    return found
+
+
 def grad_norm(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Norm of the gradient of the loss for the last weight of each block, ``mlp.proj``."""
     _require_gpt(model)
@@ -126,17 +170,45 @@ def attention_entropy(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> l
     return found
 
 
+def first_token_attention(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
+    """Share of the attention that goes to the first token, of each block: of all later tokens.
+
+    If attention is spread evenly, of a row of T tokens, it is (1/2 + 1/3 + … + 1/T) / (T − 1).
+
+    References
+    ----------
+    Xiao et al. (2024), Efficient Streaming Language Models with Attention Sinks, arXiv:2309.17453.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from normlib.gpt import GPT, GPTConfig, probes
+    >>> idx = torch.zeros(1, 3, dtype=torch.long)
+    >>> model = GPT(GPTConfig(vocab_size=5, n_layer=1))
+    >>> _ = model.blocks[0].attn.qkv.weight.data.zero_()
+    >>> [round(share, 3) for share in probes.first_token_attention(model, idx, idx)]  # 5/12
+    [0.417]
+    """
+    return [
+        logits.softmax(-1)[..., 1:, 0].mean().item() for logits in _attention_logits(model, idx)
+    ]
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
         residual_rms,
         residual_max,
         residual_cosine,
+        outlier_features,
+        outlier_positions,
+        token_cosine,
         grad_norm,
         stream_grad_norm,
         activation_histogram,
         attention_logit_max,
         attention_entropy,
+        first_token_attention,
     )
 }
 
@@ -146,6 +218,15 @@ def _require_gpt(model):
         raise TypeError(
             f"probes need a normlib.gpt.GPT, got {type(model).__name__}: load its weights into one."
         )
+
+
+def _largest_over_median(squares):
+    return (squares.max() / squares.median().clamp_min(1e-30)).sqrt().item()
+
+
+def _floats(model, idx):
+    """The stream in at least float32; each (B, T, C)."""
+    return [x if x.dtype == torch.float64 else x.float() for x in _stream(model, idx)]
 
 
 def _stream(model, idx):

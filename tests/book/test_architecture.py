@@ -31,9 +31,9 @@ MAY_IMPORT = GROUND | {
     "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
-GPT = ["_fields", "real_models", "_weights", "norms", "model", "data", "probes", "provenance"]
-GPT += ["checkpoints", "train_config", "training", "playground", "progress", "jobs", "sweeps"]
-GPT += ["__main__", "__init__"]
+GPT = ["_fields", "real_models", "_weights", "norms", "_hf", "model", "surgery", "data", "probes"]
+GPT += ["provenance", "checkpoints", "train_config", "training", "playground", "progress", "jobs"]
+GPT += ["sweeps", "__main__", "__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
     "plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"},

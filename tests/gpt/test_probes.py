@@ -13,6 +13,7 @@ from tiny_gpt import NORMS, scrambled, tiny, tokens
 
 IDX, TARGETS = tokens(3, 6), tokens(3, 6, seed=1)
 PER_BLOCK = ("grad_norm", "residual_cosine", "attention_logit_max", "attention_entropy")
+PER_BLOCK += ("first_token_attention",)
 MODELS = pytest.mark.parametrize(
     ("placement", "norm"), [(p, n) for p in PLACEMENTS for n in NORMS if p != "none" or n == "dyt"]
 )
@@ -57,6 +58,23 @@ def test_the_stream_is_the_one_between_the_blocks(placement, norm):
 
 
 @MODELS
+def test_outliers_and_likeness_are_those_of_the_stream(placement, norm):
+    model = model_of(placement, norm)
+    features = probes.outlier_features(model, IDX, TARGETS)
+    positions = probes.outlier_positions(model, IDX, TARGETS)
+    cosines = probes.token_cosine(model, IDX, TARGETS)
+    for n, x in enumerate(by_hand(model)[0]):
+        x = x.detach().numpy()  # (3, 6, 8)
+        for found, axes in ((features, (0, 1)), (positions, (0, 2))):
+            sizes = np.sqrt((x**2).mean(axes))
+            expected = sizes.max() / np.quantile(sizes, 0.5, method="lower")
+            np.testing.assert_allclose(found[n], expected, rtol=1e-5)
+        unit = x / np.linalg.norm(x, axis=-1, keepdims=True)
+        pairs = [b[i] @ b[j] for b in unit for i in range(6) for j in range(6) if i != j]
+        np.testing.assert_allclose(cosines[n], np.mean(pairs), rtol=1e-5, atol=1e-7)
+
+
+@MODELS
 def test_gradients_are_those_of_backward(placement, norm):
     model = model_of(placement, norm)
     found = probes.grad_norm(model, IDX, TARGETS)
@@ -93,17 +111,21 @@ def test_attention_is_measured_as_it_is_computed_head_by_head(qk_norm):
     model = model_of(n_embd=32, n_head=2, qk_norm=qk_norm)
     largest = probes.attention_logit_max(model, IDX, TARGETS)
     entropy = probes.attention_entropy(model, IDX, TARGETS)
+    on_first = probes.first_token_attention(model, IDX, TARGETS)
     for n, (block, x) in enumerate(zip(model.blocks, by_hand(model)[0], strict=False)):
         q, k, _ = block.attn.qkv(block.norm_1(x)).split(32, dim=-1)
-        logits, entropies = [], []
+        logits, entropies, firsts = [], [], []
         for b, head, t in np.ndindex(3, 2, 6):
             part = slice(16 * head, 16 * head + 16)
             mine = block.attn.q_norm(q[b, t, part])
             seen = block.attn.k_norm(k[b, : t + 1, part]) @ mine / 4  # √16
             logits.append(seen.abs().max().item())
-            entropies.append(torch.distributions.Categorical(logits=seen).entropy().item())
+            weights = torch.distributions.Categorical(logits=seen)
+            entropies.append(weights.entropy().item())
+            firsts += [weights.probs[0].item()] if t else []  # the first has no other to look at
         np.testing.assert_allclose(largest[n], max(logits), rtol=1e-5)
         np.testing.assert_allclose(entropy[n], np.mean(entropies), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(on_first[n], np.mean(firsts), rtol=1e-4)
 
 
 def test_qk_norm_bounds_the_logits_of_any_weights():

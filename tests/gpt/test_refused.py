@@ -121,7 +121,7 @@ STATES = {
     "foreign": (
         state(TWO, rename="transformer.{}".format),
         "29 are missing (the first is wte.weight), "
-        "29 are unexpected (the first is transformer.wte.weight); no name is the same",
+        "29 are unexpected (the first is transformer.wte.weight); no name is the same: GPT.from_hf",
     ),
     "shallow": (state(MODEL), "12 are missing (the first is blocks.1.attn.qkv.weight); build the"),
     "deep": (
