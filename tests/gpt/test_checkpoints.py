@@ -9,7 +9,16 @@ import torch
 from safetensors.torch import load, load_file, save, save_file
 
 from cats import MODEL, TEXT
-from normlib.gpt import GPT, Text, TrainConfig, Trainer, checkpoints, load_model, save_model
+from normlib.gpt import (
+    GPT,
+    Text,
+    TrainConfig,
+    Trainer,
+    checkpoints,
+    fold_affine,
+    load_model,
+    save_model,
+)
 from normlib.placements import PLACEMENTS
 from normlib.results import _files
 from tiny_gpt import scrambled, tokens
@@ -184,6 +193,16 @@ def test_a_path_that_is_no_file_is_named(tmp_path):
     (tmp_path / "folder.safetensors").mkdir()
     with pytest.raises(IsADirectoryError, match="folder.safetensors' is a folder: name one file"):
         load_model(str(tmp_path / "folder.safetensors"))
+
+
+def test_a_model_that_its_configuration_does_not_make_again_is_refused(tmp_path):
+    folded, untied = fold_affine(GPT(MODEL)), GPT(replace(MODEL, init="gpt2"))
+    untied.head.weight = torch.nn.Parameter(untied.head.weight.detach() + 1)
+    for model, message in (folded, "1 are unexpected .*head.bias"), (untied, "set tie_head=False"):
+        with pytest.raises(ValueError, match=f"a file holds a GPT as its configur.*{message}"):
+            saved(tmp_path, model)
+    untied.config = replace(untied.config, tie_head=False)
+    assert torch.equal(load_model(saved(tmp_path, untied)).head.weight, untied.head.weight)
 
 
 def test_what_cannot_be_saved_is_refused_and_no_half_file_left(tmp_path, monkeypatch):

@@ -43,8 +43,8 @@ def save_model(
     Raises
     ------
     ValueError
-        For another ending, a text of other characters than the model's, or weights too large for
-        float16.
+        For another ending, a text of other characters than the model's, a model whose layers were
+        changed, or weights too large for float16.
     TypeError
         For a model or a text of another kind, or a provenance that JSON cannot hold.
     OSError
@@ -126,6 +126,7 @@ def packed(
             f"the text must have the characters of the model, and {text.name!r} has "
             f"{text.vocab_size} others: give the text that it was trained on."
         )
+    _require_unchanged(model)
     about = {
         "config": asdict(model.config),
         "chars": text.chars,
@@ -144,6 +145,19 @@ def packed(
                     f"half=True needs weights up to 65504, and {name} has larger ones: leave it."
                 )
     return save(tensors, {ABOUT: json.dumps(about)})
+
+
+def _require_unchanged(model):
+    """Refuse a model that its configuration does not make again, as one with a norm removed."""
+    try:
+        GPT(model.config).load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        raise ValueError(f"a file holds a GPT as its configuration makes it; {error}") from None
+    if model.config.tied and model.head.weight is not model.wte.weight:
+        raise ValueError(
+            "a file holds a GPT as its configuration makes it, and this head is not the token "
+            "embedding any more: set tie_head=False in its configuration."
+        )
 
 
 def named(path: str | Path) -> Path:
