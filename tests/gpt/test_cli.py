@@ -285,6 +285,15 @@ def test_a_training_that_is_stopped_does_not_say_that_it_goes_on(command, capsys
     assert capsys.readouterr() == ("\nstopped\n", "")
 
 
+def test_a_run_that_raises_is_one_line_of_error(command, capsys, monkeypatch):
+    monkeypatch.setattr("normlib.gpt.sweeps.Trainer", lambda *args: 1 / 0)
+    monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
+    assert cli.main(command) == 1
+    error = capsys.readouterr().err
+    assert "1 of 1 runs raised an error; the tracebacks are in runs/abc/" in error
+    assert len(error.splitlines()) == 1
+
+
 def test_a_table_of_no_file_or_no_field_is_one_line_of_error(tmp_path, capsys):
     path = tmp_path / "half.json"
     path.write_text('{"schema": 1')
