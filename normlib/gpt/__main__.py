@@ -5,7 +5,7 @@ import sys
 from dataclasses import fields, replace
 from typing import Literal, get_args, get_origin
 
-from normlib.gpt.checkpoints import load_model, named, save_model
+from normlib.gpt.checkpoints import load_model, named, require_safetensors, save_model
 from normlib.gpt.data import load_text
 from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPTConfig
@@ -32,7 +32,7 @@ def main(arguments=None):
     args = _parser().parse_args(arguments)
     try:
         args.run(args)
-    except (OSError, ValueError, TypeError, KeyError, SweepError) as error:
+    except (ImportError, OSError, ValueError, TypeError, KeyError, SweepError) as error:
         # A KeyError shows itself in quotes, its argument is the sentence.
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
@@ -47,6 +47,7 @@ def _train(args):
     text = load_text(args.text, args.encoding)
     model, training = (replace(config, **_given(args, config)) for config in _defaults(text))
     if args.save is not None:
+        require_safetensors()
         _files.require_room(named(args.save))
     trainer = Trainer(model, training, text)
     run = trainer.fit(progress_line())

@@ -487,6 +487,15 @@ class GPT(nn.Module):
     ) -> Any:
         """Take the weights of a `state_dict`, as every module of PyTorch does.
 
+        Parameters
+        ----------
+        state_dict : mapping
+            Name → tensor.
+        strict : bool, default: True
+            Whether the names must be all of those here, and no others.
+        assign : bool, default: False
+            Take the tensors themselves, instead of what is in them.
+
         Raises
         ------
         RuntimeError

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PureWindowsPath
 
 from normlib.gpt._fields import require_kind, shown
-from normlib.gpt.checkpoints import SUFFIX, packed
+from normlib.gpt.checkpoints import SUFFIX, packed, require_safetensors
 from normlib.gpt.data import Text, load_text
 from normlib.gpt.jobs import finish, hashed
 from normlib.gpt.model import GPTConfig
@@ -140,6 +140,8 @@ def sweep(
     <4 runs, 0 diverged>
     """
     require_name(name)
+    if weights:
+        require_safetensors()
     text = load_text() if text is None else text
     units = {
         _key(model, training, text, probes): (model, training)

@@ -276,6 +276,23 @@ def test_what_cannot_be_trained_or_read_is_one_line_of_error(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["abc.txt", "bad.safetensors"]
 
 
+def test_without_safetensors_weights_are_refused_before_any_training(
+    command, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "abc.safetensors").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setattr("normlib.gpt.sweeps.Trainer", None)
+    monkeypatch.setattr(cli, "Trainer", None)
+    for arguments in (
+        [*command, "--keep-weights"],
+        ["train", *command[2:], "--save", "abc.safetensors"],
+        ["sample", "abc.safetensors"],
+    ):
+        assert cli.main(arguments) == 1
+        error = capsys.readouterr().err
+        assert error == "error: files of weights need safetensors: pip install safetensors.\n"
+
+
 def test_a_training_that_is_stopped_does_not_say_that_it_goes_on(command, capsys, monkeypatch):
     def stop(*args):
         raise KeyboardInterrupt

@@ -49,6 +49,8 @@ def save_model(
         For a model or a text of another kind, or a provenance that JSON cannot hold.
     OSError
         If the file cannot be written.
+    ImportError
+        Without safetensors, which comes with ``pip install 'normlib[torch]'``.
 
     Examples
     --------
@@ -83,6 +85,8 @@ def load_model(name_or_path: str | Path) -> GPT:
         For a name that no model has, and for a file that is damaged or of another kind.
     OSError
         If there is no such file, or it cannot be read.
+    ImportError
+        Without safetensors.
 
     Examples
     --------
@@ -117,7 +121,8 @@ def packed(
     model: GPT, text: Text, provenance: dict[str, Any] | None = None, half: bool = False
 ) -> bytes:
     """The content of a file of `save_model`."""
-    from safetensors.torch import save  # here, so that all else runs without it
+    require_safetensors()
+    from safetensors.torch import save
 
     require_kind("model", model, GPT, "a Trainer has it as trainer.model")
     require_text(text)
@@ -160,6 +165,14 @@ def _require_unchanged(model):
         )
 
 
+def require_safetensors() -> None:
+    """Say what is missing, before any training; all else of the library runs without it."""
+    try:
+        import safetensors  # noqa: F401
+    except ImportError:
+        raise ImportError("files of weights need safetensors: pip install safetensors.") from None
+
+
 def named(path: str | Path) -> Path:
     """The path of a file of weights, if it ends as one."""
     if Path(path).suffix != SUFFIX:
@@ -187,6 +200,7 @@ def _found(name_or_path):
 
 def _read(path):
     """What a file says about its weights, and the weights."""
+    require_safetensors()
     from safetensors import SafetensorError
     from safetensors.torch import load
 
