@@ -1,6 +1,7 @@
 """The PyTorch half: a small GPT with a norm wherever you want it, trained and compared fairly."""
 
 from normlib.gpt._hf import load_tokenizer
+from normlib.gpt.checkpoints import load_model, save_model
 from normlib.gpt.data import Text, draw_batch, load_text
 from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
@@ -27,11 +28,13 @@ __all__ = [
     "gains",
     "grid",
     "learning_rate",
+    "load_model",
     "load_text",
     "load_tokenizer",
     "make_norm",
     "progress_line",
     "remove_norm",
+    "save_model",
     "sweep",
     "sweep_line",
     "to_rmsnorm",

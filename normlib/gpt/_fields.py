@@ -8,11 +8,33 @@ from typing import get_args
 def require_choice(config, name, literal):
     """A field has one of the values of a Literal."""
     value, choices = getattr(config, name), get_args(literal)
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    if value not in choices:
+        raise no_choice(name, value, choices)
+
+
+def no_choice(name, value, choices):
+    """What to raise for a value that is none of the choices."""
+    word = str(value).lower()
+    beginnings = [c for c in choices if word and (word.startswith(c) or c.startswith(word))]
+    parts = [c for c in choices if word and (word in c or c in word)]
+    related = beginnings or parts  # "prenorm" is "pre", though "deepnorm" has more of its letters
+    near = difflib.get_close_matches(word, related or choices, 1, 0.0 if related else 0.6)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{hint}")
+    return ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{hint}")
+
+
+def require_kind(name, value, kinds, hint):
+    """An argument is of its kind, or of one of several, and no other came in its place."""
+    if not isinstance(value, kinds):
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        words = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} must be a {words}, got {shown(value)}: {hint}.")
+
+
+def shown(value):
+    """A value as an error shows it: as Python writes it, or the beginning of that."""
+    words = repr(value)
+    return words if len(words) <= 60 else f"{words[:59]}…"
 
 
 def require_flags(config, names):

@@ -7,10 +7,14 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
+from normlib.gpt._fields import require_kind
+
+Part = Literal["train", "val"]
+PARTS: tuple[Part, ...] = get_args(Part)
 TRAINING_SHARE = 0.9
 MARKS = {  # the bytes by which a file shows its encoding; those of UTF-16 are half of UTF-32's
     b"\xff\xfe\0\0": "utf-32",
@@ -50,6 +54,8 @@ class Text:
     ------
     ValueError
         If the text is empty.
+    TypeError
+        If it is no string.
 
     Examples
     --------
@@ -68,6 +74,7 @@ class Text:
     ids: torch.Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        require_kind("content", self.content, str, "read a file with load_text(path)")
         if not self.content:
             raise ValueError(f"the text {self.name!r} is empty: give one with characters in it.")
         object.__setattr__(self, "chars", "".join(sorted(set(self.content))))
@@ -104,7 +111,7 @@ class Text:
         """Turn numbers (T,) back into characters."""
         return "".join(self.chars[i] for i in ids)
 
-    def split(self, part: Literal["train", "val"], block_size: int) -> torch.Tensor:
+    def split(self, part: Part, block_size: int) -> torch.Tensor:
         """The numbers of one part of the text, "train" or "val".
 
         Raises
@@ -121,6 +128,11 @@ class Text:
                 + (f" or a block below {len(ids)}." if len(ids) > 1 else ".")
             )
         return ids
+
+
+def require_text(text: Text) -> None:
+    """Refuse what is no Text: strings and paths are near."""
+    require_kind("text", text, Text, "make one with Text(…), or load_text(path) from a file")
 
 
 def load_text(path: str | Path | None = None, encoding: str = "utf-8") -> Text:

@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 
 import torch
 
-from normlib.results import Runs
+from normlib.results import Runs, _files
 
 STOPPED = threading.Event()  # in a worker: Ctrl-C was heard, what is in its queue waits in vain
 
@@ -21,7 +21,7 @@ class SweepError(RuntimeError):
     """Some runs of a sweep raised an error; all others are saved."""
 
 
-def finish(store, units, work, fits, executor=None, progress=None):
+def finish(store, units, work, fits, executor=None, progress=None, beside=None):
     """Do the units that have no file yet, and return the runs of all.
 
     Parameters
@@ -39,6 +39,9 @@ def finish(store, units, work, fits, executor=None, progress=None):
         Where to work; None: one process per core, or a single one for a GPU.
     progress : callable, optional
         Called as ``progress(done, total, runs)`` after each unit.
+    beside : str, optional
+        The ending of a second file of each unit, ``store/<key><beside>``. `work` then returns its
+        bytes after the Runs, and a unit that lacks it is done again.
 
     Returns
     -------
@@ -56,7 +59,11 @@ def finish(store, units, work, fits, executor=None, progress=None):
     """
     paths = {key: store / f"{key}.json" for key in units}
     done = {key: _load(path, fits) for key, path in paths.items() if path.exists()}
+    if beside is not None:
+        done = {key: runs for key, runs in done.items() if (store / f"{key}{beside}").exists()}
     missing = {key: unit for key, unit in units.items() if key not in done}
+    if missing:
+        _files.require_room(paths[min(missing)])
     own = _processes(len(missing)) if executor is None and missing else None
     with own or contextlib.nullcontext(executor) as executor:
         futures, failed = {}, []
@@ -70,7 +77,7 @@ def finish(store, units, work, fits, executor=None, progress=None):
                     failed.append(error)
                     _write_error(store / f"{key}.error.txt", missing[key], error)
                     continue
-                _keep(store, key, future.result(), len(done))
+                _keep(store / key, future.result(), beside, len(done))
                 done[key] = _load(paths[key], fits)
                 if progress is not None:
                     progress(len(done), len(units), done[key])
@@ -151,16 +158,19 @@ def _load(path, fits):
     return runs
 
 
-def _keep(store, key, runs, before):
+def _keep(stem, made, beside, before):
     try:
-        runs.save(store / f"{key}.json")
-        (store / f"{key}.error.txt").unlink(missing_ok=True)
+        if beside is not None:  # first, so that runs that are there have it beside them
+            made, data = made
+            _files.write_bytes(stem.with_name(f"{stem.name}{beside}"), data)
+        made.save(stem.with_name(f"{stem.name}.json"))
+        stem.with_name(f"{stem.name}.error.txt").unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
             error.errno,
             f"{error.strerror}: a result could not be written. The {before} before it are "
             "safe there; make room and call again, it goes on with the rest",
-            str(store),
+            str(stem.parent),
         ) from error
 
 

@@ -4,20 +4,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from normlib.gpt import _hf
-from normlib.gpt._fields import require_choice, require_flags, require_numbers
+from normlib.gpt._fields import require_choice, require_flags, require_kind, require_numbers, shown
 from normlib.gpt._weights import draw_weights
 from normlib.gpt.norms import Norm, make_norm
 from normlib.placements import PLACEMENTS, Placement
 
 Activation = Literal["gelu", "gelu_tanh", "relu"]
 Init = Literal["xavier", "gpt2"]
+NO_CONFIG = "describe the model with GPTConfig(vocab_size=…)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,7 @@ class Block(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
+        require_kind("config", config, GPTConfig, NO_CONFIG)
         self.placement = config.placement
         self.alpha = (2 * config.n_layer) ** 0.25  # deepnorm's weight of the stream
         self.attn, self.mlp = Attention(config), MLP(config)
@@ -240,6 +242,11 @@ class GPT(nn.Module):
     seed : int, default: 0
         Decides the initial weights, on every device the same.
 
+    Attributes
+    ----------
+    chars : str or None
+        The characters that its tokens stand for, once it was trained on a text or loaded.
+
     Examples
     --------
     >>> import torch
@@ -253,7 +260,9 @@ class GPT(nn.Module):
 
     def __init__(self, config: GPTConfig, seed: int = 0) -> None:
         super().__init__()
+        require_kind("config", config, GPTConfig, NO_CONFIG)
         self.config = config
+        self.chars: str | None = None
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.dropout = nn.Dropout(config.dropout)
@@ -326,6 +335,11 @@ class GPT(nn.Module):
         -------
         torch.Tensor
             (B, T + max_new_tokens)
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, or the logits are not finite: the model has diverged.
         """
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}: try 0.8.")
@@ -339,6 +353,11 @@ class GPT(nn.Module):
         try:
             for _ in range(max_new_tokens):
                 logits = self(idx[:, -self.config.block_size :])[0][:, -1]  # (B, V)
+                if not logits.isfinite().all():
+                    raise ValueError(
+                        "the logits must be finite to sample from them, and are not: the model "
+                        "has diverged, train it at a lower lr."
+                    )
                 logits = (logits - logits.amax(-1, keepdim=True)) / temperature
                 if top_k is not None:
                     least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
@@ -348,6 +367,69 @@ class GPT(nn.Module):
         finally:
             self.train(was_training)
         return idx
+
+    def write(
+        self,
+        prompt: str,
+        length: int = 200,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> str:
+        """Continue a text, character by character.
+
+        Parameters
+        ----------
+        prompt : str
+            At least one character, all of them known to the model.
+        length : int, default: 200
+            How many characters to add.
+        temperature, top_k
+            As in `generate`.
+        seed : int, default: 0
+            The same one writes the same text again.
+
+        Returns
+        -------
+        str
+            The prompt and what follows.
+
+        Raises
+        ------
+        ValueError
+            If the model has no characters or not those of the prompt, if an argument is out of
+            range, or if the model has diverged.
+
+        Examples
+        --------
+        >>> from normlib.gpt import GPTConfig, Text, TrainConfig, Trainer
+        >>> tiny = GPTConfig(vocab_size=4, n_layer=1, n_head=1, n_embd=8, block_size=4)
+        >>> trainer = Trainer(tiny, TrainConfig(steps=100, lr=0.01), Text("abcd" * 100))
+        >>> run = trainer.fit()
+        >>> trainer.model.write("bc", length=6, temperature=0.1)
+        'bcdabcda'
+        """
+        if self.chars is None:
+            raise ValueError(
+                "the model must know its characters to write, and has none: train it on a Text, "
+                "or set model.chars to the text's."
+            )
+        unknown = sorted(set(prompt) - set(self.chars))
+        if unknown or not prompt:
+            raise ValueError(
+                f"prompt must be characters that the model knows, got {shown(prompt)}: "
+                f"write it with {self.chars!r}."
+            )
+        for name, value in ("length", length), ("seed", seed):
+            if type(value) is not int or not 0 <= value < 2**63:
+                raise ValueError(f"{name} must be a whole number, at least 0, got {value!r}.")
+        device = self.wte.weight.device
+        idx = torch.tensor([[self.chars.index(char) for char in prompt]], device=device)
+        generator = torch.Generator(device).manual_seed(seed)
+        new = self.generate(idx, length, temperature, top_k, generator)[0, idx.shape[1] :]
+        # A vocabulary may be larger than the text's; nothing teaches what is beyond.
+        known = [*self.chars] + ["\ufffd"] * (self.config.vocab_size - len(self.chars))
+        return prompt + "".join(known[i] for i in new.tolist())
 
     @classmethod
     def from_hf(
@@ -400,8 +482,58 @@ class GPT(nn.Module):
         """Learned numbers, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
 
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Take the weights of a `state_dict`, as every module of PyTorch does.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            Name → tensor.
+        strict : bool, default: True
+            Whether the names must be all of those here, and no others.
+        assign : bool, default: False
+            Take the tensors themselves, instead of what is in them.
+
+        Raises
+        ------
+        RuntimeError
+            If names (only with `strict`) or shapes are others: how many, and the first of each.
+        """
+        if isinstance(state_dict, Mapping):
+            _require_same(self.state_dict(), state_dict, strict)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+
+def _require_same(own, given, strict):
+    """Refuse a state of other names or shapes in one sentence: PyTorch's lists every one."""
+    names = (
+        ("missing", [name for name in own if name not in given]),
+        ("unexpected", [name for name in given if name not in own]),
+    )
+    found = [f"{len(n)} are {what} (the first is {n[0]})" for what, n in names if n and strict]
+    common = [name for name in own if name in given]
+    shapes = {name: tuple(getattr(given[name], "shape", ())) for name in common}
+    wrong = [name for name in common if shapes[name] != tuple(own[name].shape)]
+    if wrong:
+        first = f"{wrong[0]} is {shapes[wrong[0]]}, not {tuple(own[wrong[0]].shape)}"
+        found.append(f"{len(wrong)} have another shape ({first})")
+    if found:
+        fix = "no name is the same: GPT.from_hf reads Hugging Face's, rename others"
+        if common:
+            fix = "build the GPT with the GPTConfig of the model that was saved"
+        raise RuntimeError(
+            f"the state must have the {len(own)} tensors of this GPT: {', '.join(found)}; {fix}."
+        )
+
 
 def _require_rows(idx):
+    if not isinstance(idx, torch.Tensor):
+        raise TypeError(
+            f"idx must be a tensor of tokens (B, T), got {shown(idx)}: "
+            "of a Text they are text.encode(…)[None]."
+        )
     if idx.ndim != 2:
         raise ValueError(f"idx must be (B, T), got {tuple(idx.shape)}: one row of it is idx[None].")
 

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from normlib.gpt._fields import no_choice
+
 Norm = Literal["layernorm", "rmsnorm", "dyt"]
 
 
@@ -84,4 +86,4 @@ def make_norm(name: Norm, dim: int, eps: float = 1e-5, bias: bool = True) -> nn.
             return nn.RMSNorm(dim, eps=eps)
         case "dyt":
             return DynamicTanh(dim, bias=bias)
-    raise ValueError(f"norm must be one of {', '.join(get_args(Norm))}; got {name!r}.")
+    raise no_choice("norm", name, get_args(Norm))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import torch
 from torch.nn import functional as F
 
-from normlib.gpt.data import Text, load_text
+from normlib.gpt.data import Text, load_text, require_text
 from normlib.gpt.model import GPTConfig
 from normlib.gpt.norms import Norm
 from normlib.gpt.train_config import TrainConfig
@@ -52,6 +52,8 @@ def playground(text: Text | None = None) -> "ipywidgets.VBox":
 
     Raises
     ------
+    TypeError
+        If the text is no Text.
     ModuleNotFoundError
         Without ipywidgets, which comes with ``pip install 'normlib[chapters]'``.
 
@@ -63,7 +65,9 @@ def playground(text: Text | None = None) -> "ipywidgets.VBox":
     4
     """
     global latest
-    panel = _Panel(load_text() if text is None else text)
+    text = load_text() if text is None else text
+    require_text(text)
+    panel = _Panel(text)
     if latest is not None:
         latest.stop.set()
     latest = panel

@@ -30,6 +30,7 @@ def stream(model: GPT) -> Iterator[list[torch.Tensor]]:
     >>> len(x), x[0].shape
     (3, torch.Size([1, 4, 64]))
     """
+    _require_gpt(model)
     collected = []
     hooks = [
         model.blocks[0].register_forward_pre_hook(lambda _, args: collected.append(args[0])),
@@ -115,6 +116,7 @@ def token_cosine(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[f
 
 def grad_norm(model: GPT, idx: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """Norm of the gradient of the loss for the last weight of each block, ``mlp.proj``."""
+    _require_gpt(model)
     blocks: list[Any] = [*model.blocks]  # each a Block, which ModuleList does not say
     weights = [block.mlp.proj.weight for block in blocks]
     gradients = torch.autograd.grad(model(idx, targets)[1], weights)
@@ -211,6 +213,13 @@ PROBES = {
 }
 
 
+def _require_gpt(model):
+    if not isinstance(model, GPT):
+        raise TypeError(
+            f"probes need a normlib.gpt.GPT, got {type(model).__name__}: load its weights into one."
+        )
+
+
 def _largest_over_median(squares):
     return (squares.max() / squares.median().clamp_min(1e-30)).sqrt().item()
 
@@ -228,6 +237,7 @@ def _stream(model, idx):
 
 def _attention_logits(model, idx):
     """Scaled logits of each block, (B, n_head, T, T); those of later tokens are −∞."""
+    _require_gpt(model)
     pairs, hooks = [], []
     for block in model.blocks:
         pair = []  # q, then k

@@ -5,14 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, fields, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
+from normlib.gpt._fields import require_kind, shown
+from normlib.gpt.checkpoints import SUFFIX, packed, require_safetensors
 from normlib.gpt.data import Text, load_text
 from normlib.gpt.jobs import finish, hashed
 from normlib.gpt.model import GPTConfig
 from normlib.gpt.train_config import TrainConfig
-from normlib.gpt.training import train
-from normlib.results import Run, Runs
+from normlib.gpt.training import Trainer, require_fit
+from normlib.results import Run, Runs, _files
+
+PAIRING = "make them with grid(model, …) * grid(training, …)"
 
 
 class Grid(list):
@@ -49,7 +53,7 @@ def grid(config: GPTConfig | TrainConfig, **choices: Iterable) -> Grid:
     ValueError
         For a name that is no field, or a value that the configuration refuses.
     TypeError
-        If the values of a field are not a list.
+        If the values of a field are not a list, or the configuration is none.
 
     Examples
     --------
@@ -58,6 +62,7 @@ def grid(config: GPTConfig | TrainConfig, **choices: Iterable) -> Grid:
     >>> len(models * grid(TrainConfig(), lr=[1e-3, 3e-3], seed=range(5)))
     20
     """
+    require_kind("config", config, (GPTConfig, TrainConfig), "give one, and the values to vary")
     known = [f.name for f in fields(config)]
     for name, values in choices.items():
         if name not in known:
@@ -78,6 +83,7 @@ def sweep(
     executor: Executor | None = None,
     folder: str | Path = "runs",
     progress: Callable[[int, int, Run], object] | None = None,
+    weights: bool = False,
 ) -> Runs:
     """Train every pair and return all runs; called again, only what is missing.
 
@@ -88,7 +94,7 @@ def sweep(
     Parameters
     ----------
     name : str
-        What to call the sweep.
+        What to call the sweep; ``"pets/cats"`` is in a folder of its own.
     pairs : iterable of (GPTConfig, TrainConfig)
         As from ``grid(model, …) * grid(training, …)``.
     text, probes
@@ -101,6 +107,9 @@ def sweep(
         Where to keep the runs.
     progress : callable, optional
         Called as ``progress(done, total, run)`` after each run; see `sweep_line`.
+    weights : bool, default: False
+        Keep the trained model of each run, a diverged one's too, beside its file as
+        ``<hash>.safetensors``, for `load_model`. A run that lacks them is trained again.
 
     Returns
     -------
@@ -114,7 +123,10 @@ def sweep(
     OSError
         If a result cannot be written, as on a full disk. Those before it are safe.
     ValueError
-        If the file of a run is damaged, or holds another run; it is left as it is.
+        Before any training: for a name that leaves the folder, and for what `train` refuses; if
+        the file of a run is damaged, or holds another run, which is left as it is.
+    TypeError
+        If the pairs are none, or a configuration, the text or the probes are of another kind.
 
     Examples
     --------
@@ -127,16 +139,48 @@ def sweep(
     ...     sweep("tiny", pairs, Text("abcd" * 99), executor=executor, folder=folder)
     <4 runs, 0 diverged>
     """
+    require_name(name)
+    if weights:
+        require_safetensors()
     text = load_text() if text is None else text
-    units = {_key(model, training, text, probes): (model, training) for model, training in pairs}
+    units = {
+        _key(model, training, text, probes): (model, training)
+        for model, training in _fitting(pairs, text, probes)
+    }
     if not units:
         raise ValueError("the sweep is empty: give at least one pair of configurations.")
-    work = partial(_run, text=text, probes=tuple(probes))
+    whole = Path(folder) / f"{name}.json"
+    if not whole.is_file():
+        _files.require_room(whole)
+    work = partial(_run, text=text, probes=tuple(probes), weights=weights)
     told = None if progress is None else lambda done, total, some: progress(done, total, some[0])
-    kept = finish(Path(folder) / name, units, work, _fits, executor, told)
+    beside = SUFFIX if weights else None
+    kept = finish(Path(folder) / name, units, work, _fits, executor, told, beside)
     runs = Runs(run for some in kept.values() for run in some)
-    runs.save(Path(folder) / f"{name}.json")
+    runs.save(whole)
     return runs
+
+
+def require_name(name):
+    """Refuse a name that would be no file in the folder; backslashes are folders on Windows."""
+    require_kind("name", name, str, "call the sweep in a word")
+    odd = {"", ".", ".."} & {*name.split("/")} or "\\" in name or not name.isprintable()
+    if odd or PureWindowsPath(name).anchor:
+        raise ValueError(
+            f"name must stay in the folder of the sweeps, got {name!r}: take a word, or words "
+            "with / between them."
+        )
+
+
+def _fitting(pairs, text, probes):
+    """Each pair, if it can be trained: before any is, and not once per process."""
+    if not isinstance(pairs, Iterable):
+        raise TypeError(f"pairs must be a list of pairs, got {shown(pairs)}: {PAIRING}.")
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"pairs must be of two configurations, got {shown(pair)}: {PAIRING}.")
+        require_fit(*pair, text, probes)
+        yield pair
 
 
 def _key(model, training, text, probes):
@@ -150,5 +194,9 @@ def _fits(key, runs):
     return key == hashed(run.model, run.training, sha256, probes)
 
 
-def _run(model, training, text, probes):
-    return Runs([train(model, training, text, probes)])
+def _run(model, training, text, probes, weights):
+    trainer = Trainer(model, training, text, probes)
+    run = trainer.fit()
+    if not weights:
+        return Runs([run])
+    return Runs([run]), packed(trainer.model, text, {**run.provenance, "training": run.training})

@@ -6,6 +6,8 @@ from typing import Literal
 
 from normlib.gpt._fields import require_choice, require_numbers
 
+MOST_SEEDS = 2**32  # torch's generators take 64 bits, and those of dropout are multiples
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -74,6 +76,8 @@ class TrainConfig:
         require_numbers(self, "lr weight_decay", at_least=0)
         for name in ("decay", "optimizer", "dtype"):
             require_choice(self, name, self.__annotations__[name])
+        if self.seed >= MOST_SEEDS:
+            raise ValueError(f"seed must be below {MOST_SEEDS}, got {self.seed}: take a small one.")
         number = isinstance(self.clip, (int, float)) and not isinstance(self.clip, bool)
         if self.clip is not None and not (number and 0 < self.clip < math.inf):
             raise ValueError(f"clip must be positive, got {self.clip!r}: use None for no clipping.")

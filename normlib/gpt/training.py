@@ -4,14 +4,15 @@ import copy
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
 
-from normlib.gpt.data import Text, draw_batch, load_text
+from normlib.gpt._fields import require_kind, shown
+from normlib.gpt.data import PARTS, Text, draw_batch, load_text, require_text
 from normlib.gpt.model import GPT, GPTConfig
 from normlib.gpt.probes import PROBES
 from normlib.gpt.provenance import provenance
@@ -61,6 +62,8 @@ class Trainer:
     ValueError
         For an unknown probe, a vocabulary smaller than that of the text, or a text too short for
         one block in each of its parts.
+    TypeError
+        For a thing of another kind, as where the two configurations are exchanged.
 
     Examples
     --------
@@ -68,8 +71,10 @@ class Trainer:
     >>> text = Text("abcd" * 100)
     >>> tiny = GPTConfig(vocab_size=4, n_layer=1, n_head=1, n_embd=8, block_size=4)
     >>> trainer = Trainer(tiny, TrainConfig(steps=3), text)
+    >>> next(iter(trainer)).number
+    0
     >>> [step.number for step in trainer]
-    [0, 1, 2]
+    [1, 2]
     >>> trainer.run().diverged
     False
     """
@@ -82,23 +87,15 @@ class Trainer:
         probes: Sequence[str] = (),
         device: str | torch.device | None = None,
     ) -> None:
-        unknown = sorted(set(probes) - set(PROBES))
-        if unknown:
-            raise ValueError(f"no probe {unknown[0]!r}: there are {', '.join(PROBES)}.")
         text = load_text() if text is None else text
-        if model_config.vocab_size < text.vocab_size:
-            raise ValueError(
-                f"vocab_size must be at least that of the text, got {model_config.vocab_size} for "
-                f"{text.vocab_size} characters: take vocab_size=text.vocab_size."
-            )
+        require_fit(model_config, config, text, probes)
         gpu = "cuda" if torch.cuda.is_available() else "cpu"
         self.model_config, self.config, self.text = model_config, config, text
         self.device = torch.device(gpu if device is None else device)
-        self.ids = {
-            p: text.split(p, model_config.block_size).to(self.device) for p in ("train", "val")
-        }
+        self.ids = {p: text.split(p, model_config.block_size).to(self.device) for p in PARTS}
         with _seeded(config.seed, self.device):  # torch draws weights first, which GPT replaces
             self.model = GPT(model_config, config.seed).to(self.device)
+        self.model.chars = text.chars
         self.parameters = list(self.model.parameters())  # finding them takes time at every step
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator().manual_seed(DATA + config.seed)
@@ -118,6 +115,19 @@ class Trainer:
                 self._probe()
             if logged:
                 yield logged
+
+    def fit(self, progress: Callable[[Step], object] | None = None) -> Run:
+        """Train to the end and return the Run; `model` is then the trained one.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with a `Step` at each logged step.
+        """
+        for step in self:
+            if progress is not None:
+                progress(step)
+        return self.run()
 
     def run(self) -> Run:
         """Evaluate the model as it is now and return the Run until here."""
@@ -158,7 +168,7 @@ class Trainer:
             If it is of others.
         """
         own = self.state_dict()["configs"]
-        if state["configs"] != own:
+        if not isinstance(state, Mapping) or state.get("configs") != own:
             raise ValueError("the checkpoint is of another model, training or text: start anew.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -263,7 +273,7 @@ def train(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As `Trainer`.
 
     Examples
@@ -274,11 +284,34 @@ def train(
     >>> run.loss[-1] < run.loss[0], run.probes["residual_rms"]["steps"]
     (True, [0, 30])
     """
-    trainer = Trainer(model_config, config, text, probes, device)
-    for step in trainer:
-        if progress is not None:
-            progress(step)
-    return trainer.run()
+    return Trainer(model_config, config, text, probes, device).fit(progress)
+
+
+def require_fit(
+    model_config: GPTConfig, config: TrainConfig, text: Text, probes: Sequence[str]
+) -> None:
+    """Refuse before any work what cannot be trained: see `Trainer`."""
+    order = "the model comes first, then the training"
+    require_kind("model_config", model_config, GPTConfig, order)
+    require_kind("config", config, TrainConfig, order)
+    require_text(text)
+    _require_probes(probes)
+    if model_config.vocab_size < text.vocab_size:
+        raise ValueError(
+            f"vocab_size must be at least that of the text, got {model_config.vocab_size} for "
+            f"{text.vocab_size} characters: take vocab_size=text.vocab_size."
+        )
+    for part in PARTS:
+        text.split(part, model_config.block_size)
+
+
+def _require_probes(probes):
+    if isinstance(probes, str) or not isinstance(probes, Collection):
+        fix = f"try [{probes!r}]" if isinstance(probes, str) else "leave it out, or give a list"
+        raise TypeError(f"probes must be a list of names, got {shown(probes)}: {fix}.")
+    for name in probes:
+        if name not in PROBES:
+            raise ValueError(f"no probe {name!r}: there are {', '.join(PROBES)}.")
 
 
 def _optimizer(model, config):

@@ -92,21 +92,25 @@ def read(path):
 
 
 def write(path, document):
+    """Write a document as JSON, whole or not at all."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    # One run to a line, so that a change shows as the lines that changed.
+    text = text.replace('{"model":', '\n{"model":') + "\n"
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path, data):
     """Write to a new file beside it and exchange the two, so that no reader sees half a file.
 
     A file that says the same already is left alone: it may stand where nothing can be written.
     """
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    # One run to a line, so that a change shows as the lines that changed.
-    text = text.replace('{"model":', '\n{"model":') + "\n"
     with contextlib.suppress(OSError):
-        if path.read_bytes() == text.encode():
+        if path.read_bytes() == data:
             return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = _beside(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -115,6 +119,25 @@ def write(path, document):
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def require_room(path):
+    """Raise now, before hours of work, the OSError with which `write` would end them."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: no file can have its name.")
+    try:
+        handle, name = _beside(path)
+    except OSError as error:
+        words = f"{error.strerror}: no file can be written there"
+        raise OSError(error.errno, words, str(path)) from None
+    os.close(handle)
+    Path(name).unlink()
+
+
+def _beside(path):
+    """A new empty file in the same folder, and its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
 
 
 def _rounded(value):

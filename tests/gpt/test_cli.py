@@ -1,16 +1,16 @@
-"""The command line, and the line of progress that it writes."""
+"""The command line: what it does, and the one line in which it refuses."""
 
+import re
 import subprocess
 import sys
 from typing import get_args
 
 import pytest
 
-from normlib.gpt import Step, progress, progress_line, sweep_line
 from normlib.gpt import __main__ as cli
+from normlib.gpt import load_model
 from normlib.gpt.model import Placement
 from normlib.gpt.probes import PROBES
-from normlib.gpt.progress import Line, _time
 from normlib.results import Runs
 from normlib.results.runs import PUBLISHED
 
@@ -54,7 +54,7 @@ def test_a_sweep_trains_shows_and_goes_on(command, capsys, tmp_path, monkeypatch
     assert (one["vocab_size"], one["n_embd"], one["qk_norm"]) == (3, 8, True)
     assert (one.training["steps"], [*one.probes]) == (2, ["grad_norm"])
     assert one.provenance["corpus"]["name"] == "abc.txt"
-    monkeypatch.setattr("normlib.gpt.sweeps.train", None)  # nothing is run again
+    monkeypatch.setattr("normlib.gpt.sweeps.Trainer", None)  # nothing is run again
     assert cli.main(command) == 0
     assert capsys.readouterr() == first
     assert cli.main(["table", "runs/abc.json", "--rows", "seed", "--value", "n_embd"]) == 0
@@ -91,11 +91,18 @@ def test_the_text_and_the_vocabulary_are_given_to_the_sweep(command, monkeypatch
     ((name, pairs, text, probes), options) = calls[0]
     assert (name, text.content, [*probes], options["folder"]) == ("abc", "abc" * 40, [], "kept")
     assert [(m.tie_head, t.lr) for m, t in pairs] == [(None, 1e-4), (False, 1e-4)]
+    assert options["weights"] is False
+    with pytest.raises(ZeroDivisionError):
+        cli.main([*command, "--keep-weights"])
+    assert calls[2][1]["weights"] is True
     assert pairs[0][0].vocab_size == 3
 
 
+COMMANDS = ("train", "sample", "sweep", "table")
+
+
 def test_help_names_all_that_can_be_chosen(capsys):
-    for arguments in (["--help"], ["sweep", "--help"], ["table", "--help"]):
+    for arguments in (["--help"], *([name, "--help"] for name in COMMANDS)):
         with pytest.raises(SystemExit) as caught:
             cli.main(arguments)
         assert caught.value.code == 0
@@ -108,6 +115,11 @@ def test_help_names_all_that_can_be_chosen(capsys):
             assert "--encoding ENCODING" in text
             assert "--betas" not in text
             assert "--vocab-size" not in text
+            assert re.search(r"--bias true\|false \[true\|false \.\.\.]\s+\(true\)", text)
+            assert re.search(r"--tie-head true\|false\|none .*\s+\(none\)", text)
+            assert re.search(r"--clip X\|none .*\s+\(none\)", text)
+        if arguments == ["--help"]:
+            assert all(name in text for name in COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +128,15 @@ def test_help_names_all_that_can_be_chosen(capsys):
         (["sweep", "x", "--placement", "past"], ["--placement", "'past'", "deepnorm"]),
         (["sweep", "x", "--n-layer", "two"], ["--n-layer", "invalid int value: 'two'"]),
         (["sweep", "x", "--lr", "none"], ["--lr", "invalid float value: 'none'"]),
-        (["sweep", "x", "--qk-norm", "yes"], ["--qk-norm", "invalid bool value: 'yes'"]),
-        (["sweep", "x", "--tie-head", "0"], ["--tie-head", "invalid bool value: '0'"]),
+        (["sweep", "x", "--qk-norm", "yes"], ["--qk-norm", "write true or false, not 'yes'"]),
+        (["sweep", "x", "--tie-head", "0"], ["--tie-head", "true or false or none, not '0'"]),
+        (["sweep", "x", "--bias", "none"], ["--bias", "write true or false, not 'none'"]),
+        (["sweep", "x", "--rows", "nonsense"], ["--rows", "no field 'nonsense': try one of voc"]),
+        (["sweep", "x", "--columns", "val_loss"], ["--columns", "no field 'val_loss'", " lr, "]),
+        (["train", "--seed", "0", "1"], ["unrecognized arguments: 1"]),
+        (["train", "--placement", "past"], ["--placement", "'past'", "deepnorm"]),
+        (["sample"], ["file"]),
+        (["sample", "x", "--top-k", "few"], ["--top-k", "invalid int value: 'few'"]),
         (["sweep", "x", "--probes", "rms"], ["--probes", "'rms'", "residual_rms"]),
         (["sweep"], ["name"]),
         ([], ["command"]),
@@ -136,7 +155,8 @@ def test_a_word_that_does_not_fit_is_a_wrong_call(arguments, words, capsys):
     [
         (["--n-head", "3"], "n_head must divide n_embd, got 3 heads for a width of 8"),
         (["--batch-size", "0"], "batch_size must be an integer, at least 1, got 0"),
-        (["--block-size", "200"], "1 of 1 runs raised an error; the tracebacks are in runs/abc/"),
+        (["--block-size", "200"], "the train part of the text 'abc.txt' has 108 characters, too"),
+        (["--seed", "4294967296"], "seed must be below 4294967296, got 4294967296"),
         (["--text", "none.txt"], "there is no file 'none.txt': check the path"),
         (["--text", "."], "'.' is a folder: name one text file in it."),
         (["--text", "old.txt"], "'old.txt' is not utf-8 at byte 2: try encoding=\"cp1252\"."),
@@ -161,6 +181,133 @@ def test_what_cannot_be_run_is_one_line_of_error(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_true_and_false_are_written_as_one_likes(command, monkeypatch):
+    asked = []
+    monkeypatch.setattr(cli, "sweep", lambda name, pairs, *rest, **options: asked.extend(pairs))
+    with pytest.raises(AttributeError):  # there are no runs to tabulate
+        cli.main([*command, "--bias", "True", "FALSE", "--tie-head", "None", "tRuE"])
+    assert [(m.bias, m.tie_head) for m, _ in asked] == [
+        *((True, None), (True, True), (False, None), (False, True))
+    ]
+
+
+def test_a_value_given_twice_is_one(command, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
+    assert cli.main([*command, "--seed", "0", "0", "0", "--lr", "1e-3", "0.001"]) == 0
+    assert capsys.readouterr().out.startswith("1 run, kept in runs/abc/\n<1 runs, 0 diverged>")
+
+
+def test_a_name_that_leaves_the_folder_is_one_line_of_error(command, capsys, tmp_path):
+    command[1] = "../abc"
+    assert cli.main(command) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: name must stay in the folder of the sweeps, got '../abc': ")
+    assert [path.name for path in tmp_path.iterdir()] == ["abc.txt"]
+
+
+def test_a_model_is_trained_kept_and_writes(command, capsys, monkeypatch):
+    monkeypatch.delenv("NORMLIB_QUIET")
+    few = ["--steps", "120", "--lr", "0.02", "--norm", "rmsnorm", "--clip", "none"]
+    train = ["train", *command[2:], *few, "--save", "abc.safetensors"]
+    assert cli.main(train) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    bar, loss, kept, blank, sample = out.splitlines()[-5:]
+    assert "120/120  loss 0.0" in bar
+    assert re.fullmatch(r"validation loss 0\.\d{3} nats after step 120", loss)
+    assert (kept, blank) == ("kept in abc.safetensors", "")
+    assert len(sample) == 201
+    assert sample.startswith("abcabcabc")
+    model = load_model("abc.safetensors")
+    assert (model.config.norm, model.config.block_size, model.chars) == ("rmsnorm", 4, "abc")
+    sure = ["--temperature", "0.01"]
+    assert cli.main(["sample", "abc.safetensors", "--prompt", "bc", "--length", "4", *sure]) == 0
+    assert capsys.readouterr().out == "bcabca\n"
+    assert cli.main(["sample", "abc.safetensors", *sure]) == 0
+    assert capsys.readouterr().out == ("abc" * 67) + "\n"  # the first character and 200 more
+    wild = ["sample", "abc.safetensors", "--temperature", "9", "--seed"]
+    texts = []
+    for options in (["0"], ["0"], ["1"], ["0", "--top-k", "1"]):
+        assert cli.main([*wild, *options]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[3] == ("abc" * 67) + "\n"
+
+
+def test_a_model_that_diverged_is_kept_and_does_not_write(command, capsys):
+    train = ["train", *command[2:], "--placement", "none", "--lr", "1e30"]
+    assert cli.main([*train, "--save", "abc.safetensors"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "validation loss is not finite after step 1, diverged",
+        "kept in abc.safetensors",
+    ]
+    assert cli.main(["sample", "abc.safetensors"]) == 1
+    assert capsys.readouterr().err.startswith("error: the logits must be finite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--save", "abc.pt"], "ends in .safetensors, got 'abc.pt': add it"),
+        (["train", "--save", "abc.txt/x.safetensors"], "no file can be written there: 'abc.txt/x"),
+        (["train", "--save", "."], "ends in .safetensors, got '.'"),
+        (["train", "--save", "x.safetensors", "--n-head", "3"], "n_head must divide n_embd"),
+        (["train", "--block-size", "200"], "the train part of the text 'abc.txt' has 108 charac"),
+        (["sample", "abc"], "no model 'abc': there are "),
+        (["sample", "none.safetensors"], "there is no file 'none.safetensors'"),
+        (["sample", "bad.safetensors"], "bad.safetensors is no whole safetensors file"),
+    ],
+)
+def test_what_cannot_be_trained_or_read_is_one_line_of_error(
+    arguments, message, command, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "bad.safetensors").write_text("not this")
+    monkeypatch.setattr(cli.Trainer, "fit", None)  # it is found before any training
+    if arguments[0] == "train":
+        arguments = ["train", *command[2:], *arguments[1:]]
+    assert cli.main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["abc.txt", "bad.safetensors"]
+
+
+def test_without_safetensors_weights_are_refused_before_any_training(
+    command, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "abc.safetensors").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setattr("normlib.gpt.sweeps.Trainer", None)
+    monkeypatch.setattr(cli, "Trainer", None)
+    for arguments in (
+        [*command, "--keep-weights"],
+        ["train", *command[2:], "--save", "abc.safetensors"],
+        ["sample", "abc.safetensors"],
+    ):
+        assert cli.main(arguments) == 1
+        error = capsys.readouterr().err
+        assert error == "error: files of weights need safetensors: pip install safetensors.\n"
+
+
+def test_a_training_that_is_stopped_does_not_say_that_it_goes_on(command, capsys, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.Trainer, "fit", stop)
+    assert cli.main(["train", *command[2:]]) == 130
+    assert capsys.readouterr() == ("\nstopped\n", "")
+
+
+def test_a_run_that_raises_is_one_line_of_error(command, capsys, monkeypatch):
+    monkeypatch.setattr("normlib.gpt.sweeps.Trainer", lambda *args: 1 / 0)
+    monkeypatch.setattr(cli, "sweep", in_threads(cli.sweep))
+    assert cli.main(command) == 1
+    error = capsys.readouterr().err
+    assert "1 of 1 runs raised an error; the tracebacks are in runs/abc/" in error
     assert len(error.splitlines()) == 1
 
 
@@ -197,91 +344,3 @@ def test_the_module_is_a_command():
     text = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "sweep warmup --placement pre post" in text.stdout
     assert text.stderr == ""
-
-
-class Clock:
-    """Seconds that pass only when told."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(progress, "Line", lambda: Line(clock))
-    return clock
-
-
-def shown(capsys, line, clock, times, total):
-    """What is written as runs are done at these times."""
-    for done, clock.now in enumerate(times, start=1):
-        line.show(done, total, "runs")
-    return capsys.readouterr().out
-
-
-def test_in_a_log_a_line_is_seldom_and_the_last_is_never_missing(capsys, clock):
-    out = shown(capsys, Line(clock), clock, [1001, 1009, 1010.9, 1011, 1012, 1012.1], 6)
-    assert out.splitlines() == [
-        "[###.................] 1/6  runs  5 s left",
-        "[#############.......] 4/6  runs  6 s left",  # ten seconds later
-        "[####################] 6/6  runs  0 s left",
-    ]
-
-
-def test_on_a_terminal_the_line_is_written_over(capsys, clock, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    line = Line(clock)
-    first = "[#####...............] 1/4  runs  30 min left"
-    third = "[###############.....] 3/4  runs  3 min left"
-    out = shown(capsys, line, clock, [1600, 1600.05, 1600.2], 4)
-    assert out == f"\r{first}\r{third} "  # the second came too soon; nothing of the first is left
-    line.show(4, 4, "x")
-    last = "[####################] 4/4  x  0 s left"
-    assert capsys.readouterr().out == "\r" + last.ljust(len(third)) + "\n"
-
-
-def test_in_a_notebook_the_line_is_written_over_too(capsys, clock, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", object())
-    assert shown(capsys, Line(clock), clock, [1001], 2).startswith("\r")
-
-
-def test_nothing_is_written_where_quiet_is_asked_for(capsys, clock, monkeypatch):
-    monkeypatch.setenv("NORMLIB_QUIET", "1")
-    assert shown(capsys, Line(clock), clock, [1001, 1020, 1040], 3) == ""
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (119.4, "119 s"), (120, "2 min"), (7100, "118 min"), (7200, "2.0 h")],
-)
-def test_time_left_has_a_unit_that_fits(seconds, words):
-    assert _time(seconds) == words
-
-
-def test_the_line_of_training_has_loss_rate_and_tokens(capsys, clock):
-    line = progress_line()
-    clock.now += 2
-    line(Step(number=4, steps=20, loss=1.23456, grad_norm=1.0, lr=0.003, tokens=5000))
-    text = "loss 1.235  lr 0.003  2,500 tokens/s"
-    assert capsys.readouterr().out == f"[#####...............] 5/20  {text}  6 s left\n"
-
-
-def test_the_line_of_a_sweep_counts_only_the_runs_of_this_call(capsys, clock):
-    class Some:
-        diverged = True
-
-    line = sweep_line()
-    clock.now += 12
-    line(7, 10, Some)  # six are from before
-    clock.now += 12
-    Some.diverged = False
-    line(8, 10, Some)
-    assert capsys.readouterr().out.splitlines() == [
-        "[#####...............] 1/4  runs  6 from before  1 diverged  36 s left",
-        "[##########..........] 2/4  runs  6 from before  1 diverged  24 s left",
-    ]
-    sweep_line()(1, 3, Some)
-    assert "from before" not in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from normlib.gpt import GPT, load_tokenizer
+from normlib.gpt import GPT, load_tokenizer, to_rmsnorm
 from tiny_gpt import TINY, close, scrambled, tokens
 
 IDX = tokens(3, 6)
@@ -62,6 +62,11 @@ def test_weights_in_several_files_and_a_head_of_its_own(tmp_path):
     ours = GPT.from_hf(str(tmp_path))
     assert not ours.config.tied
     same(ours, theirs)
+
+
+def test_gpt2_can_be_one_with_rmsnorm():
+    theirs = original("GPT2")
+    same(to_rmsnorm(GPT.from_hf(theirs.state_dict(), n_head=2)), theirs)
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "gelu_pytorch_tanh"])

@@ -64,13 +64,13 @@ def test_runs_come_in_the_order_of_the_pairs(tmp_path):
 
 
 def test_a_second_call_trains_only_what_is_missing(tmp_path, monkeypatch):
-    part, trained, true = swept(tmp_path, PAIRS[1:3]), [], sweeps.train
+    part, trained, true = swept(tmp_path, PAIRS[1:3]), [], sweeps.Trainer
 
     def watched(model, training, *rest):
         trained.append((model, training))
         return true(model, training, *rest)
 
-    monkeypatch.setattr(sweeps, "train", watched)
+    monkeypatch.setattr(sweeps, "Trainer", watched)
     calls = []
     whole = swept(tmp_path, progress=lambda done, total, run: calls.append((done, total)))
     assert trained == [PAIRS[0], PAIRS[3]]
@@ -119,7 +119,7 @@ def test_threads_do_not_share_their_dropout(tmp_path):
 
 
 def test_a_run_that_raises_costs_only_itself(tmp_path, monkeypatch):
-    true = sweeps.train
+    true = sweeps.Trainer
 
     def failing(model, training, *rest):
         if training.seed == 1 and model.placement == "pre":
@@ -127,7 +127,7 @@ def test_a_run_that_raises_costs_only_itself(tmp_path, monkeypatch):
         return true(model, training, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps, "train", failing)
+        patch.setattr(sweeps, "Trainer", failing)
         with pytest.raises(
             SweepError,
             match=r"1 of 4 runs .*cats/\*\.error\.txt.*ZeroDivisionError.* other 3 are saved",
@@ -207,7 +207,7 @@ def test_ctrl_c_in_a_worker_is_no_run_that_failed(tmp_path, monkeypatch):
     def stopped(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "train", stopped)
+    monkeypatch.setattr(sweeps, "Trainer", stopped)
     with pytest.raises(KeyboardInterrupt):
         swept(tmp_path)
     assert [*tmp_path.rglob("*.*")] == []

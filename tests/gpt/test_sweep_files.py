@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 
 import pytest
+import torch
+from safetensors.torch import load
 
 from cats import MODEL, PAIRS, PROBES, QUICK, TEXT, keys, measured, swept
-from normlib.gpt import Text, grid, sweep, sweeps
+from normlib.gpt import Text, Trainer, grid, load_model, sweep, sweeps
 from normlib.results import Runs, _files
 
 
@@ -95,11 +97,151 @@ def test_a_complete_sweep_needs_no_room(tmp_path, monkeypatch):
         swept(tmp_path, PAIRS[:3])  # its list of runs is another
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/../../x",
+        "/tmp/x",
+        "a/",
+        "a//b",
+        "a\\b",
+        "C:x",
+        "C:/x",
+        "a\0",
+        "a\n",
+    ],
+)
+def test_a_name_stays_in_the_folder(name, tmp_path):
+    with pytest.raises(
+        ValueError, match="name must stay in the folder of the sweeps, got"
+    ) as error:
+        sweep(name, PAIRS, TEXT, folder=tmp_path / "runs")
+    assert repr(name) in str(error.value)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_name_is_a_word():
+    with pytest.raises(TypeError, match="name must be a str, got None: call the sweep in a word"):
+        sweep(None, PAIRS, TEXT)
+
+
+class NoWork:
+    """An executor that must not be asked."""
+
+    def submit(self, *args):
+        raise AssertionError("this was to be refused before any work")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text", "probes", "message"),
+    [
+        (PAIRS, Text("the cat sat"), (), "the val part of the text 'text' has 2 characters, too"),
+        (PAIRS, Text("abcdefghijklmnop"), (), "vocab_size must be at least that of the text"),
+        (PAIRS, TEXT, ["rms"], "no probe 'rms': there are residual_rms"),
+        (grid(replace(MODEL, block_size=900)) * [QUICK], TEXT, (), "too few for block_size=900"),
+    ],
+)
+def test_what_cannot_be_trained_is_found_once_and_before_any_run(
+    pairs, text, probes, message, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        sweep("cats", PAIRS[:1] + pairs, text, probes, NoWork(), tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_where_nothing_can_be_written_is_found_before_any_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "cats.json").mkdir()
+    for name, folder, message in (
+        ("cats", tmp_path, "cats.json is a folder: no file can have its name"),
+        ("cats", tmp_path / "file", "no file can be written there: '.*file.cats.json'"),
+        ("c" * 250, tmp_path, "no file can be written there: '.*ccc.json'"),
+        ("file", tmp_path, "file"),  # where the folder of the runs should be
+    ):
+        with pytest.raises(OSError, match=message):
+            sweep(name, PAIRS, TEXT, executor=NoWork(), folder=folder)
+
+
+def weights(folder):
+    return {path.stem: path for path in (folder / "cats").glob("*.safetensors")}
+
+
+def test_the_weights_of_every_run_are_kept_a_diverged_ones_too(tmp_path):
+    pairs = PAIRS[:1] + grid(replace(MODEL, placement="none")) * [replace(QUICK, lr=1e30)]
+    runs = swept(tmp_path, pairs, weights=True)
+    assert [run.diverged for run in runs] == [False, True]
+    assert weights(tmp_path).keys() == keys(tmp_path)
+    for model, training in pairs:
+        path = weights(tmp_path)[sweeps._key(model, training, TEXT, PROBES)]
+        trainer = Trainer(model, training, TEXT)
+        trainer.fit()
+        read = load_model(path)
+        assert read.config == model
+        for name, tensor in read.state_dict().items():
+            torch.testing.assert_close(trainer.model.state_dict()[name], tensor, equal_nan=True)
+    assert b'training\\": {\\"steps\\": 3' in path.read_bytes()  # where it comes from
+    swept(tmp_path / "without")
+    assert weights(tmp_path / "without") == {}
+
+
+def test_a_run_that_lacks_its_weights_is_trained_again_and_no_other(tmp_path, monkeypatch):
+    swept(tmp_path, PAIRS[:2])
+    first = swept(tmp_path, PAIRS[:3], weights=True)
+    assert weights(tmp_path).keys() == keys(tmp_path)
+    gone = weights(tmp_path)[sweeps._key(*PAIRS[1], TEXT, PROBES)]
+    kept = gone.read_bytes()
+    gone.unlink()
+    trained, true = [], sweeps.Trainer
+
+    def watched(*args):
+        trained.append(args[:2])
+        return true(*args)
+
+    monkeypatch.setattr(sweeps, "Trainer", watched)
+    assert measured(swept(tmp_path, PAIRS[:3])) == measured(first)
+    assert trained == []  # nobody asked for weights
+    assert measured(swept(tmp_path, PAIRS[:3], weights=True)) == measured(first)
+    assert trained == [PAIRS[1]]
+    assert load(gone.read_bytes()).keys() == load(kept).keys()
+
+
+def test_weights_are_there_before_their_run_and_whole(tmp_path, monkeypatch):
+    true, written = _files.os.fsync, []
+
+    def full(number):
+        written.append(number)
+        if len(written) == 2:  # the first is of weights, the second would be of their run
+            raise OSError(errno.ENOSPC, "No space left on device")
+        true(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_files.os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left .*The 0 before it are safe"):
+            swept(tmp_path, PAIRS[:1], weights=True)
+    assert (keys(tmp_path), len(weights(tmp_path))) == (set(), 1)
+    assert len([*(tmp_path / "cats").iterdir()]) == 1  # no half a file
+    assert len(swept(tmp_path, PAIRS[:1], weights=True)) == 1
+
+
+def test_a_damaged_run_is_named_though_it_would_be_trained_again(tmp_path):
+    swept(tmp_path, PAIRS[:1])
+    (path,) = (tmp_path / "cats").glob("*.json")
+    path.write_text('{"schema":1,"common":{"model":{},"training":{},"provenance":{}},"runs":[]}')
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"{path.name} does not hold the run that its name"):
+        swept(tmp_path, PAIRS[:1], weights=True)
+    assert path.read_bytes() == before
+
+
 def test_a_run_that_was_measured_on_its_way_is_known_again(tmp_path, monkeypatch):
     pairs = [(MODEL, replace(QUICK, measure_at=(1, 2)))]
     runs = swept(tmp_path, pairs)
     assert runs[0].probes["val_loss"]["steps"] == [0, 1, 2, QUICK.steps]
-    monkeypatch.setattr(sweeps, "train", None)
+    monkeypatch.setattr(sweeps, "Trainer", None)
     assert measured(swept(tmp_path, pairs)) == measured(runs)
 
 

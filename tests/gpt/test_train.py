@@ -272,6 +272,17 @@ def test_progress_sees_each_logged_step():
     assert {step.steps for step in steps} == {6}
 
 
+def test_a_trainer_that_is_fitted_gives_the_run_and_the_model():
+    steps, expected = [], train(tiny(), quick(), TEXT, PROBES)
+    trainer = Trainer(tiny(), quick(), TEXT, PROBES)
+    next(iter(trainer))  # it goes on from where it is
+    assert measured(trainer.fit(steps.append)) == measured(expected)
+    assert [step.number for step in steps] == [1, 2, 3, 4, 5]
+    assert measured(trainer.fit(steps.append)) == measured(expected)  # nothing is left to train
+    assert len(steps) == 5
+    assert trainer.model.chars == TEXT.chars
+
+
 def test_a_run_says_where_it_comes_from():
     config = quick(seed=3)
     run = train(tiny(), config, TEXT)

@@ -37,6 +37,7 @@ def test_the_rate_rises_linearly_and_falls_along_a_cosine():
     [
         *((f, (-1,), "at least 0") for f in ("steps", "warmup", "seed", "lr", "weight_decay")),
         *((f, (0, -3), "at least 1") for f in ("batch_size", "log_every", "eval_windows")),
+        ("seed", (2**32, 10**20), "below 4294967296"),
         ("lr", (math.nan, math.inf), "a number, at least 0"),
         ("clip", (0, -1.0, math.nan, math.inf, "1", True), "positive, .*None for no clipping"),
         (
