@@ -251,7 +251,11 @@ def test_every_check_of_pages_is_itself_tested():
     assert {*CHECKS, unreadable_code} == BREAKS.keys()
 
 
-@pytest.mark.parametrize("check", BREAKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "check",
+    [*CHECKS, pytest.param(unreadable_code, marks=pytest.mark.slow)],
+    ids=lambda check: check.__name__,
+)
 def test_a_check_of_pages_sees_what_it_looks_for(visit, check):
     page = visit("book/06_layer_norm")
     assert check(page) == []
