@@ -135,7 +135,9 @@ def _described(about):
 
 
 def _command(commands, name, run, about):
-    command = commands.add_parser(name, help=about, **_described(about))
+    own = {"sweep": " NAME", "sample": " FILE", "table": " FILE"}.get(name, "")
+    short = f"python -m normlib.gpt {name}{own} [--help for the options]"  # they fill a screen
+    command = commands.add_parser(name, help=about, usage=short, **_described(about))
     command.set_defaults(run=run)
     return command
 

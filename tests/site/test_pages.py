@@ -14,7 +14,6 @@ from browsing import BUILD, pages
 from chapters import CHAPTERS, PAGES
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
-# The contrast of thousands of colored words takes half of the time; the slow tests look at them.
 OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
 HEAVIEST = 700  # KB of a chapter beside its images, as a web server sends it: text compressed
 
@@ -172,6 +171,15 @@ CHECKS = (
 )
 
 
+def unreadable_code(page):
+    """What axe objects to in code, solutions opened: mostly contrast."""
+    page.evaluate("""() => {
+        document.querySelectorAll("details").forEach((d) => (d.open = true));
+        document.getAnimations().forEach((fade) => fade.cancel());
+    }""")
+    return violations(page, CODE) if page.locator("pre").count() else []
+
+
 @functools.cache
 def shipped_glyphs():
     return {code for font in BUILD.rglob("fa-*.woff2") for code in TTFont(font).getBestCmap() or ()}
@@ -182,7 +190,8 @@ def compressed(name):
     return len(gzip.compress(Path(name).read_bytes()))
 
 
-# Each width and each theme once; the other two pairs repeat both, so they run with the slow tests.
+# Each width and each theme once; the other two pairs repeat both, so they run with the slow tests,
+# and with them the contrast of thousands of colored words, which takes as long as all else.
 VISITS = [(1280, "light"), (390, "dark")]
 LATER = [(1280, "dark"), (390, "light")]
 
@@ -194,28 +203,9 @@ LATER = [(1280, "dark"), (390, "light")]
 def test_a_page_is_sound(visit, name, width, theme):
     """One visit for all checks: to open a page and to look at all of it is what takes the time."""
     page = visit(name, width, theme)
-    found = {check.__name__: check(page) for check in CHECKS}
+    checks = CHECKS if (width, theme) in VISITS else (*CHECKS, unreadable_code)
+    found = {check.__name__: check(page) for check in checks}
     assert {name: faults for name, faults in found.items() if faults} == {}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("book/")])
-def test_code_is_accessible(visit, name, theme):
-    page = visit(name, theme=theme)
-    page.evaluate("""() => {
-        document.querySelectorAll("details").forEach((d) => (d.open = true));
-        document.getAnimations().forEach((fade) => fade.cancel());
-    }""")
-    if page.locator("pre").count():
-        assert violations(page, CODE) == []
-
-
-@pytest.mark.slow
-def test_code_that_cannot_be_read_is_seen(visit):
-    page = visit("book/06_layer_norm")
-    page.add_style_tag(content=".highlight pre .n { color: #ddd !important }")
-    assert len(violations(page, CODE)) == 1
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
@@ -249,13 +239,23 @@ BREAKS = {
             image.src = new URL(`../_static/scripts/${name}`, location);
             image.onload = image.onerror = done;
         })))""",
+    unreadable_code: """(article) => article.insertAdjacentHTML("beforeend",
+        "<style>.highlight pre .n { color: #ddd !important }</style>")""",
     code_wider_than_its_column: """(article) => {
         article.querySelector("div.highlight pre").append("x".repeat(200));
     }""",
 }
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_check_of_pages_is_itself_tested():
+    assert {*CHECKS, unreadable_code} == BREAKS.keys()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [*CHECKS, pytest.param(unreadable_code, marks=pytest.mark.slow)],
+    ids=lambda check: check.__name__,
+)
 def test_a_check_of_pages_sees_what_it_looks_for(visit, check):
     page = visit("book/06_layer_norm")
     assert check(page) == []
