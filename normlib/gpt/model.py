@@ -465,7 +465,7 @@ class GPT(nn.Module):
         """
         fields, state = _hf.read(source, n_head)
         model = cls(GPTConfig(init="gpt2", **fields))
-        if model.config.tied:
+        if model.config.tied and "wte.weight" in state:
             state["head.weight"] = state["wte.weight"]
         own = {name: value.shape for name, value in model.state_dict().items()}
         found = {name: value.shape for name, value in state.items()}

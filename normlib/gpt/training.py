@@ -137,7 +137,7 @@ class Trainer:
         worst = max(start, math.log(self.model_config.vocab_size))
         diverged = self.diverged or not math.isfinite(val_loss) or val_loss > worst
         if not self.diverged:
-            self._probe()
+            self._probe(val_loss)
         return Run(
             model=asdict(self.model_config),
             training={k: _listed(v) for k, v in asdict(self.config).items()},
@@ -221,13 +221,16 @@ class Trainer:
                 total += self.model(w[:, :-1], w[:, 1:])[1].item() * len(w)
         return total / count
 
-    def _probe(self):
+    def _probe(self, val_loss=None):
+        """Measure the probes, unless this step's are there; a known validation loss is taken."""
         self.model.eval()
         batch = self._batch("val", torch.Generator().manual_seed(PROBE))
         for name, probe in self.probes.items():
             if probe["steps"][-1:] != [self.step]:
-                own = name == "val_loss"
-                value = self._validate() if own else PROBES[name](self.model, *batch)
+                if name != "val_loss":
+                    value = PROBES[name](self.model, *batch)
+                else:
+                    value = self._validate() if val_loss is None else val_loss
                 probe["steps"].append(self.step)
                 probe["values"].append(_finite(value))
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from normlib.gpt import GPT, load_tokenizer, to_rmsnorm
@@ -126,6 +127,17 @@ def test_a_folder_that_is_none_or_not_whole_is_named(tmp_path):
         GPT.from_hf(tmp_path)
     (tmp_path / "config.json").write_text("[1", encoding="utf-8")
     with pytest.raises(ValueError, match="config.json is not a JSON object"):
+        GPT.from_hf(tmp_path)
+
+
+def test_a_folder_without_the_embedding_says_so(tmp_path):
+    theirs = original("GPT2")
+    theirs.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    (embedding,) = (name for name in tensors if name.endswith("wte.weight"))
+    del tensors[embedding]
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="the weights do not fit 2 blocks: .*'head.weight'"):
         GPT.from_hf(tmp_path)
 
 

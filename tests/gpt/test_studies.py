@@ -88,7 +88,7 @@ def test_the_runs_are_those_of_the_arms_and_seeds_none_dropped(name):
 @swept
 def test_a_short_run_gives_the_published_losses_again(name):
     runs = nl.load_results(name)
-    text = getattr(MODULES[name], "corpus", load_text)()
+    text = load_text()
     if text.sha256 != runs[0].provenance["corpus"]["sha256"]:
         pytest.skip("this Python has another reference text, so its losses are others")
     smallest = sorted(runs, key=lambda run: run["n_layer"] * run["n_embd"] ** 2)
@@ -106,6 +106,6 @@ def test_a_short_run_gives_the_published_losses_again(name):
             values = run.probes[probe]["values"][: len(found["values"])]
             assert run.probes[probe]["steps"][: len(values)] == found["steps"]
             for now, then in zip(found["values"], values, strict=True):
-                np.testing.assert_allclose(now, then, rtol=2e-3)
+                np.testing.assert_allclose(now, then, rtol=2e-4)
         if training.steps == 0:
             np.testing.assert_allclose(trainer.run().val_loss, run.val_loss, rtol=2e-4)
