@@ -5,7 +5,7 @@ copies those that come with the library.
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from _study import RUNS, publish, recorded, text, text_origin
 from normlib.gpt import GPTConfig, TrainConfig, Trainer, load_model, save_model
@@ -43,7 +43,7 @@ def record(arm, seed):
             samples["steps"].append(step.number + 1)
             samples["values"].append(trainer.model.write(PROMPT, LENGTH, seed=1))
     run = trainer.run()
-    save_model(trainer.model, _weights(arm, seed), text(), text_origin())
+    save_model(trainer.model, _weights(arm, seed), text(), _origin(arm, seed))
     return replace(run, probes={**run.probes, "sample": samples})
 
 
@@ -56,6 +56,10 @@ def _configs(arm, seed):
     return GPTConfig(vocab_size=text().vocab_size, block_size=64, **size), training
 
 
+def _origin(arm, seed):
+    return {**text_origin(), "training": asdict(_configs(arm, seed)[1])}
+
+
 def _weights(arm, seed):
     name = "-".join(str(value) for value in arm.values())
     return RUNS / NAME / f"{name}-{seed}.safetensors"
@@ -64,9 +68,8 @@ def _weights(arm, seed):
 def ship():
     """Copy the models of the small size, in float16, into the library."""
     for name, recipe in SHIPPED.items():
-        arm = {**SMALL, **RECIPES[recipe]}
-        path = HERE / f"{name}.safetensors"
-        save_model(load_model(_weights(arm, 0)), path, text(), text_origin(), half=True)
+        arm, path = {**SMALL, **RECIPES[recipe]}, HERE / f"{name}.safetensors"
+        save_model(load_model(_weights(arm, 0)), path, text(), _origin(arm, 0), half=True)
         print(f"{path.stat().st_size:,} bytes: {path}")
 
 
