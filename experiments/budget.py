@@ -7,13 +7,15 @@ NAME = "budget"
 MOMENTS = (100, 200, 500, 1000)  # and the end, 2000
 RATES = [5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
 WARMUPS = [0, 100, 400]
+DECISIVE = ((1e-3, 100), (2e-3, 400), (4e-3, 400))  # the equal rate, and the best ones
 PLACEMENTS = ["post", "pre", "peri", "deepnorm"]
 
 
 def pairs(vocab_size):
     """Four placements at six rates with three warm-ups: three seeds from Xavier's initialization.
 
-    From GPT-2's as well, where the smallest and the two largest rates have one seed.
+    From GPT-2's as well, where the smallest and the two largest rates have one seed. Xavier's
+    decisive cells have two seeds more.
     """
     training = TrainConfig(
         steps=2000, batch_size=8, decay="cosine", log_every=100, measure_at=MOMENTS
@@ -24,6 +26,9 @@ def pairs(vocab_size):
         for seed in range(3):  # the outermost: a study that is stopped has something to compare
             rates = RATES[1:4] if init == "gpt2" and seed else RATES
             every += models * grid(training, warmup=WARMUPS, lr=rates, seed=[seed])
+    models = grid(GPTConfig(vocab_size=vocab_size), placement=PLACEMENTS)
+    for lr, warmup in DECISIVE:
+        every += models * grid(training, warmup=[warmup], lr=[lr], seed=[3, 4])
     return every
 
 
