@@ -14,8 +14,8 @@ PLACEMENTS = ["post", "pre", "peri", "deepnorm"]
 def pairs(vocab_size):
     """Four placements at six rates with three warm-ups: three seeds from Xavier's initialization.
 
-    From GPT-2's as well, where the smallest and the two largest rates have one seed. Xavier's
-    decisive cells have two seeds more.
+    From GPT-2's as well, one seed, and three where the best rates are. Xavier's decisive cells
+    have two seeds more.
     """
     training = TrainConfig(
         steps=2000, batch_size=8, decay="cosine", log_every=100, measure_at=MOMENTS
@@ -24,8 +24,9 @@ def pairs(vocab_size):
     for init in ("xavier", "gpt2"):
         models = grid(GPTConfig(vocab_size=vocab_size, init=init), placement=PLACEMENTS)
         for seed in range(3):  # the outermost: a study that is stopped has something to compare
-            rates = RATES[1:4] if init == "gpt2" and seed else RATES
-            every += models * grid(training, warmup=WARMUPS, lr=rates, seed=[seed])
+            few = init == "gpt2" and seed > 0
+            rates, warmups = (RATES[1:4], [400]) if few else (RATES, WARMUPS)
+            every += models * grid(training, warmup=warmups, lr=rates, seed=[seed])
     models = grid(GPTConfig(vocab_size=vocab_size), placement=PLACEMENTS)
     for lr, warmup in DECISIVE:
         every += models * grid(training, warmup=[warmup], lr=[lr], seed=[3, 4])
