@@ -33,8 +33,8 @@ LARGEST = 1_000_000  # bytes of a published file
 text = cache(load_text)
 
 
-def swept(name, pairs, probes=()):
-    """Runs of a grid of GPTs, ``pairs(vocab_size)``: the missing ones are trained."""
+def swept(name, pairs, probes=(), text=text):
+    """Runs of a grid of GPTs, ``pairs(vocab_size)``, on a text: the missing ones are trained."""
     grid = pairs(text().vocab_size)
     with _going_on():
         return sweep(name, grid, text(), probes, folder=RUNS, progress=sweep_line())

@@ -88,7 +88,7 @@ def test_the_runs_are_those_of_the_arms_and_seeds_none_dropped(name):
 @swept
 def test_a_short_run_gives_the_published_losses_again(name):
     runs = nl.load_results(name)
-    text = load_text()
+    text = getattr(MODULES[name], "corpus", load_text)()
     if text.sha256 != runs[0].provenance["corpus"]["sha256"]:
         pytest.skip("this Python has another reference text, so its losses are others")
     smallest = sorted(runs, key=lambda run: run["n_layer"] * run["n_embd"] ** 2)
