@@ -105,4 +105,7 @@ def show(runs):
 
 
 if __name__ == "__main__":
-    show(publish(NAME, recorded(NAME, record, ARMS, [SEEDS], source)))
+    runs = recorded(NAME, record, ARMS, [SEEDS], source)
+    for run in runs:
+        del run.probes["test_loss"]  # with it the file would be too large
+    show(publish(NAME, runs))
