@@ -69,17 +69,19 @@ class Split:
         return x[seed, rows], y[seed, rows]
 
 
-def initial(norm, seeds):
+def initial(norm, seeds, gain=1.0):
     """He's weights, (S, in, out), with shift 0 and, if there is a norm, scale 1, per layer.
 
     The weights of a seed are the same for all norms. Where a norm follows, its shift is the bias.
+    Those of the hidden layers are multiplied by `gain`.
     """
     rng, layers = generators(WEIGHTS, seeds), []
     sizes = [64, *[WIDTH] * N_LAYER, CLASSES]
     for i, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
         shape = (fan_in, fan_out)
         weight = stacked(lambda g, shape=shape: torch.randn(shape, generator=g), rng)
-        layer = [weight * (2 / fan_in) ** 0.5, torch.zeros(len(seeds), 1, fan_out)]
+        factor = (2 / fan_in) ** 0.5 * (gain if i < N_LAYER else 1.0)
+        layer = [weight * factor, torch.zeros(len(seeds), 1, fan_out)]
         if norm != "none" and i < N_LAYER:
             layer.append(torch.ones(len(seeds), 1, fan_out))
         layers.append(layer)

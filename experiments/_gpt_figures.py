@@ -3,7 +3,6 @@
 Each function is pure: the same results give the same dictionary, and so the same bytes.
 """
 
-import base64
 import hashlib
 import math
 from pathlib import Path
@@ -34,12 +33,32 @@ def unigram_level(runs):
     ValueError
         If this Python's corpus is not the one that the runs were trained on.
     """
+    train, val, size = _halves(runs)
+    counts = np.bincount(train, minlength=size) + 1  # no character is impossible
+    return rounded(-np.log(counts / counts.sum())[val].mean())
+
+
+def pair_level(runs):
+    """The same for a table of how often each character follows each other.
+
+    Raises
+    ------
+    ValueError
+        If this Python's corpus is not the one that the runs were trained on.
+    """
+    train, val, size = _halves(runs)
+    counts = np.full((size, size), 0.1)  # no pair is impossible
+    np.add.at(counts, (train[:-1], train[1:]), 1)
+    logs = np.log(counts / counts.sum(axis=1, keepdims=True))
+    return rounded(-logs[val[:-1], val[1:]].mean())
+
+
+def _halves(runs):
     text = load_text()
     if {run.provenance["corpus"]["sha256"] for run in runs} != {text.sha256}:
         raise ValueError("the runs were trained on the text of another version of Python.")
     train, val = (text.split(part, block_size=1).numpy() for part in ("train", "val"))
-    counts = np.bincount(train, minlength=text.vocab_size) + 1  # no character is impossible
-    return rounded(-np.log(counts / counts.sum())[val].mean())
+    return train, val, text.vocab_size
 
 
 def rounded(x, digits=4):
@@ -123,52 +142,36 @@ def before_and_after(runs):
 
 
 def learning_rate_map(folder=RESULTS):
-    """Final validation losses of every run of placement_lr, and its curve in one byte per point."""
-    runs = Runs.load(folder / "placement_lr.json")
-    axes = {name: runs.distinct(name) for name in ("n_layer", "warmup", "placement", "lr")}
-    axes["placement"] = MEASURED
-    whole = max((run.steps for run in runs), key=len)
-    steps = sorted({*whole[::2], whole[-1]})
-    curves = bytearray()
+    """Validation losses of every run of the study `budget`, at each moment of its training.
+
+    Raises
+    ------
+    ValueError
+        If a run diverged: the map has no sign for it.
+    """
+    runs = Runs.load(folder / "budget.json")
+    if runs.values("diverged").any():
+        raise ValueError("a run of `budget` diverged, and the map could not show it.")
+    axes = {name: runs.distinct(name) for name in ("init", "warmup", "placement", "lr")}
 
     def losses(chosen, names):
-        """Lists of lists in the order of `axes`; innermost one loss per seed, None if diverged."""
+        """Lists of lists in the order of `axes`; innermost for each seed a loss per moment."""
         if names:
             name, *rest = names
             return [losses(chosen.filter(**{name: value}), rest) for value in axes[name]]
-        for run in chosen:
-            curves.extend(curve_bytes(run, steps))
-        return [None if run.diverged else rounded(run.val_loss) for run in chosen]
+        return [[rounded(x) for x in run.probes["val_loss"]["values"][1:]] for run in chosen]
 
-    found = losses(runs, [*axes])
+    first = runs[0]
     return {
-        "source": sources("placement_lr", folder=folder),
-        "width": runs[0]["n_embd"],
-        "steps": runs[0].training["steps"],
-        "seeds": len(runs.distinct("seed")),
-        "depths": axes["n_layer"],
+        "source": sources("budget", folder=folder),
+        "n_layer": first["n_layer"],
+        "width": first["n_embd"],
+        "inits": axes["init"],
         "warmups": axes["warmup"],
         "placements": axes["placement"],
         "rates": axes["lr"],
-        "unigram": unigram_level(runs),
-        "loss": found,
-        "curve_steps": steps,
-        "curve_range": CURVE_RANGE,
-        "curves": base64.b64encode(bytes(curves)).decode("ascii"),
+        "moments": first.probes["val_loss"]["steps"][1:],
+        "letters": unigram_level(runs),
+        "pairs": pair_level(runs),
+        "loss": losses(runs, [*axes]),
     }
-
-
-CURVE_RANGE = [1.8, 12.0]  # nats; logarithmic, 0.7 % from one byte to the next
-
-
-def curve_bytes(run, steps):
-    """The loss at some steps as bytes: 0 to 253 in CURVE_RANGE, 254 above it, 255 not there."""
-    at = dict(zip(run.steps, run.loss, strict=True))
-    low, high = CURVE_RANGE
-    for step in steps:
-        if step not in at:
-            yield 255
-        elif at[step] > high:
-            yield 254
-        else:
-            yield round(253 * max(0.0, math.log(at[step] / low)) / math.log(high / low))

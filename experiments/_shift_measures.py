@@ -11,6 +11,8 @@ from _digits import length, moved
 
 PERCENTILES = (0.15, 0.5, 0.85)  # those of Ioffe and Szegedy's Fig. 1
 STRIDES = [0.005 * 80 ** (k / 5) for k in range(6)]  # 0.005 to 0.4, for every network and rate
+SHARES = [0.003 * 33 ** (k / 5) for k in range(6)]  # 0.003 to 0.1 of the length of each weight
+SHARE = 0.01  # of a weight's length, for the drift and for the change of gradients
 
 
 def drift(before, after):
@@ -99,3 +101,60 @@ def along_the_gradient(layers, grads, gradient):
         "gradient_range": change.amax(0),
         "smoothness": (change / distance).amax(0),
     }
+
+
+def moved_by_share(layers, grads, share, upto=None):
+    """Every weight after a step against its gradient that is `share` of its own length.
+
+    What follows a norm does not feel how long a weight is, only how far it turns: such a step is
+    the same whatever the scale of the weights. Shifts and scales, which start at 0 and 1, stay.
+    """
+    new = []
+    for layer, own in zip(layers[:upto], grads[:upto], strict=True):
+        stride = share * _lengths(layer[0]) / _lengths(own[0])
+        new.append([layer[0] - stride * own[0], *layer[1:]])
+    return new + layers[len(new) :]
+
+
+def at_equal_shares(layers, grads, gradient, look):
+    r"""The three measures after steps that are the same shares of the weights in every network.
+
+    `look` is a function of parameters that returns per layer what its ReLUs see, (S, N, W).
+
+    Returns
+    -------
+    dict
+        ``share_drift`` and ``share_gradient_shift``: as drift_mean and gradient_shift, after a
+        step of SHARE, (S, L). ``share_loss_range``: as loss_range, over SHARES, in nats (S,).
+        ``share_smoothness``: the largest ‖h′ − h‖ / ‖Δw‖ over SHARES, where each gradient in h
+        and each step in Δw are counted in lengths of their weight; in nats, (S,).
+    """
+    there = look(moved_by_share(layers, grads, SHARE))
+    drifts = [drift(*pair)["drift_mean"] for pair in zip(look(layers), there, strict=True)]
+    shifts = []
+    for i in range(len(layers) - 1):
+        then = gradient(moved_by_share(layers, grads, SHARE, upto=i))[1] if i else grads
+        g, g2 = (full[i][0].flatten(1) for full in (grads, then))
+        shifts.append((g - g2).norm(dim=1) / g.norm(dim=1))
+    loss, change = [], []
+    for share in SHARES:
+        loss_there, then = gradient(moved_by_share(layers, grads, share))
+        loss.append(loss_there)
+        turned = (
+            _lengths(layer[0]) * _lengths(a[0] - b[0])
+            for layer, a, b in zip(layers, then, grads, strict=True)
+        )
+        squares = sum(one.flatten().square() for one in turned)
+        change.append(squares.sqrt() / (share * len(layers) ** 0.5))
+    loss = torch.stack(loss)
+    return {
+        "share_drift": torch.stack(drifts, 1),
+        "share_gradient_shift": torch.stack(shifts, 1),
+        "share_loss_range": loss.amax(0) - loss.amin(0),
+        "share_smoothness": torch.stack(change).amax(0),
+    }
+
+
+def _lengths(tensors):
+    """The length of each network's tensor, (S, 1, 1)."""
+    return tensors.flatten(1).norm(dim=1)[:, None, None]

@@ -2,48 +2,55 @@
 
 import json
 import math
+from statistics import median
 
 import traitlets as t
 
 from normlib.palette import LIGHT
-from normlib.placements import MEASURED
 from normlib.results import Run, Runs
 from normlib.widgets._base import Figure, Number
 from normlib.widgets._modules import HERE
 
 MOST_CURVES, MOST_POINTS = 12, 500
+PLACED = ("post", "pre", "peri", "deepnorm")
+MOMENTS = (100, 200, 500, 1000, 2000)
 
 
 class LearningRateMap(Figure):
-    """Which learning rates train which placement, without and with warm-up?
+    """Which learning rates train which placement, and who leads after how many steps?
 
-    Shows the final validation loss of GPTs of `normlib.gpt` for all placements and eight rates, as
-    two maps, one without warm-up and one with; a click on a cell shows the loss curves of its
-    seeds and of both neighboring rates. Runs that diverged are counted in their cell.
+    Shows the validation loss of GPTs of `normlib.gpt` for four placements and six rates, as three
+    maps, one for each warm-up; a click on a cell shows its runs on their way, one line for each
+    seed, beside those of the other placements. Every sentence below the maps is computed.
 
     Attributes
     ----------
-    placement : str, default: "post"
-        Row of the cell that is looked at, one of the placements of `normlib.gpt.GPTConfig`.
-    rate : int, default: 2
-        Column of that cell, from 0 to 7: 0.0003, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064.
-    warmup : {0, 100}, default: 0
-        Map of that cell: steps in which the rate rises to its value, of 200 in all.
-    depth : {6, 12}, default: 6
-        Blocks of the models in both maps.
-    metric : {"mean", "worst"}, default: "mean"
-        What the cells show: the mean of the three seeds' losses, or the largest, in nats.
-    tolerance : float, default: 0.3
-        A rate is usable if no seed diverged and every seed's loss is at most so many nats above
-        the lowest mean of all cells of this depth. From 0.1 to 0.9, in steps of 0.05.
+    placement : {"post", "pre", "peri", "deepnorm"}, default: "post"
+        Row of the cell that is looked at.
+    rate : int, default: 1
+        Column of that cell, from 0 to 5: 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016.
+    warmup : {0, 100, 400}, default: 100
+        Map of that cell: steps in which the rate rises to its value.
+    steps : {100, 200, 500, 1000, 2000}, default: 2000
+        The budget: after how many steps the losses are read, in runs of 2000.
+    init : {"xavier", "gpt2"}, default: "xavier"
+        Initialization of the models.
+    metric : {"median", "worst"}, default: "median"
+        What the cells show: the median of the seeds' losses, or the largest, in nats.
+    tolerance : float, default: 0.2
+        A rate is usable if every seed's loss is at most so many nats above the lowest median of
+        all cells of this budget. From 0.05 to 0.5, in steps of 0.05.
     mine : normlib.results.Run, Runs, or a list of curves, optional
         Your own loss curves, drawn over the others: at most 12, each a Run or a dictionary of
         ``steps`` and ``loss``, and, if you like, ``label`` and ``diverged``. Kept as a list of
-        such dictionaries.
+        such dictionaries. A Run gives its validation losses on the way if it has more than two of
+        them (see `TrainConfig.measure_at`), and those of its batches otherwise.
     stats : dict
-        Written by the browser. Of the cell: ``losses`` of its seeds, None for one that diverged,
-        their ``mean``, the ``worst``, and how many ``diverged``. Of the depth: ``best``, the
-        lowest mean; and ``usable``, for each placement the rates without and with warm-up.
+        Written by the browser. Of the cell: ``losses`` of its seeds, their ``median``, the
+        ``worst``; ``ahead``, in how many of the ``pairs`` of seeds it is below pre-norm (pre-norm
+        below post-norm) at each moment. Of the budget: ``best``, the lowest median; ``own_best``,
+        for each placement its lowest median and where that is; and ``usable``, for each placement
+        the rates with each warm-up.
 
     Examples
     --------
@@ -55,17 +62,19 @@ class LearningRateMap(Figure):
 
     _file = "learning_rate_map"
     _alt = (
-        "Post-norm without warm-up trains at few learning rates, warm-up helps it a little, and "
-        "placements with a norm on the branch train over a wide range of rates with and without it."
+        "At a small rate that all placements share, post-norm is behind pre-norm after 200 steps "
+        "and ahead after 2000. Each at its own best rate, pre-norm and peri-norm end ahead of "
+        "post-norm, because they bear a larger one."
     )
     _room = (905, 1300)
 
-    placement = t.Enum(MEASURED, "post").tag(sync=True)
-    rate = t.Int(2, min=0, max=7).tag(sync=True)
-    warmup = t.Enum([0, 100], 0).tag(sync=True)
-    depth = t.Enum([6, 12], 6).tag(sync=True)
-    metric = t.Enum(["mean", "worst"], "mean").tag(sync=True)
-    tolerance = Number(0.3, min=0.1, max=0.9).tag(sync=True)
+    placement = t.Enum(PLACED, "post").tag(sync=True)
+    rate = t.Int(1, min=0, max=5).tag(sync=True)
+    warmup = t.Enum([0, 100, 400], 100).tag(sync=True)
+    steps = t.Enum(MOMENTS, MOMENTS[-1]).tag(sync=True)
+    init = t.Enum(["xavier", "gpt2"], "xavier").tag(sync=True)
+    metric = t.Enum(["median", "worst"], "median").tag(sync=True)
+    tolerance = Number(0.2, min=0.05, max=0.5).tag(sync=True)
     mine = t.Any(None, allow_none=True).tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
@@ -80,27 +89,27 @@ class LearningRateMap(Figure):
         return [_curve(one) for one in mine]
 
     def _still(self, plt):
+        """The map with a warm-up of 100 steps, early and at the end."""
         file = HERE / "data" / f"{self._file}.json"
         found = json.loads(file.read_text(encoding="utf-8"))
-        drawing, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 2.9))
-        for axis, warmup, losses in zip(axes, found["warmups"], found["loss"][0], strict=True):
-            for row, cells in enumerate(losses):
-                for column, seeds in enumerate(cells):
-                    lost = seeds.count(None)
-                    mean = None if lost else sum(seeds) / len(seeds)
-                    good = mean is not None and mean < 2.7
-                    color = LIGHT["acc-soft"] if good else LIGHT["card"]
+        cells = found["loss"][0][found["warmups"].index(100)]  # Xavier's
+        drawing, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 2.4))
+        for axis, steps in zip(axes, (200, 2000), strict=True):
+            moment = found["moments"].index(steps)
+            medians = [[median(run[moment] for run in runs) for runs in row] for row in cells]
+            best = min(map(min, medians))
+            for row, values in enumerate(medians):
+                for column, value in enumerate(values):
+                    color = LIGHT["acc-soft"] if value < best + 0.3 else LIGHT["card"]
                     box = {"facecolor": color, "edgecolor": LIGHT["line"]}
-                    box["hatch"] = "///" if lost else ""
                     axis.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
-                    text = f"✕{lost}" if lost else f"{mean:.2f}"
+                    text = f"{value:.2f}"
                     axis.text(column, row, text, ha="center", va="center", fontsize=8)
             labels = [f"{rate:g}"[1:] for rate in found["rates"]]
             rows = found["placements"]
-            axis.set(xlim=(-0.5, 7.5), xticks=range(8), xticklabels=labels)
+            axis.set(xlim=(-0.5, 5.5), xticks=range(6), xticklabels=labels)
             axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), yticklabels=rows)
-            axis.set(xlabel="learning rate")
-            axis.set_title(f"{warmup} steps of warm-up" if warmup else "without warm-up")
+            axis.set(xlabel="learning rate", title=f"after {steps} steps")
             axis.tick_params(length=0, labelsize=8)
             axis.grid(False)
         return drawing
@@ -110,7 +119,12 @@ def _curve(one):
     """A Run or a dictionary as plain lists, cut where the loss stops being a number."""
     if isinstance(one, Run):
         label = f"{one['placement']}, rate {one['lr']:g}, warm-up {one['warmup']}"
-        one = {"steps": one.steps, "loss": one.loss, "label": label, "diverged": one.diverged}
+        steps, loss = one.steps, one.loss
+        measured = one.probes.get("val_loss", {"steps": [], "values": []})
+        if len(measured["steps"]) > 2:  # on the way as well, not only before and after
+            steps = measured["steps"]
+            loss = [math.nan if x is None else x for x in measured["values"]]
+        one = {"steps": steps, "loss": loss, "label": label, "diverged": one.diverged}
     if not isinstance(one, dict) or not {"steps", "loss"} <= one.keys():
         raise t.TraitError(f"a curve of mine must be a Run, or have steps and loss, got {one!r}.")
     steps, loss = [float(x) for x in one["steps"]], [float(x) for x in one["loss"]]

@@ -9,7 +9,7 @@ every = pytest.mark.parametrize("name", widgets.__all__)
 # What a teacher does, by the controls; the address is then a link.
 WAYS = {
     "SharedStatistics": ["Text", "Group"],
-    "LearningRateMap": ["12", "worst seed"],
+    "LearningRateMap": ["GPT-2", "worst seed"],
     "LayerNormGeometry": ["2 v", "RMSNorm"],
     "BatchDependence": ["evaluation", "Draw another batch"],
     "PrecisionLab": ["Welford, bfloat16", "Other numbers"],
@@ -62,7 +62,7 @@ def test_a_link_on_the_same_page_is_followed(figure):
     one.page.wait_for_function("document.querySelector('.normlib-figure').model.get('rate') === 5")
     one.settle()
     chosen = one.root.locator(".cell.selected").get_attribute("aria-label")
-    assert chosen.startswith("Pre, rate 0.016, no warm-up")
+    assert chosen.startswith("Pre, rate 0.016, 100 steps of warm-up")
 
 
 @pytest.mark.parametrize(
@@ -87,17 +87,17 @@ def test_a_link_on_the_same_page_is_followed(figure):
             "LearningRateMap",
             "rate=1e300&placement=sandwich",
             [
-                "asks for rate = 1e+300; the figure shows 7.",
+                "asks for rate = 1e+300; the figure shows 5.",
                 "asks for placement = sandwich; the figure shows post.",
             ],
         ),
         (
             "LearningRateMap",
-            "depth=7&tolerance=-1",
-            ["depth = 7; the figure shows 6.", "shows 0.1"],
+            "steps=7&tolerance=-1",
+            ["steps = 7; the figure shows 2000.", "shows 0.05"],
         ),
-        ("LearningRateMap", "rate=" + "9" * 5000, ["the figure shows 7."]),
-        ("LearningRateMap", "rate={&metric=[[[&warmup=%E0%A4%A", ["rate = {; the figure shows 2."]),
+        ("LearningRateMap", "rate=" + "9" * 5000, ["the figure shows 5."]),
+        ("LearningRateMap", "rate={&metric=[[[&warmup=%E0%A4%A", ["rate = {; the figure shows 1."]),
     ],
 )
 def test_nonsense_in_an_address_is_refused_in_a_sentence(figure, name, query, sentences):

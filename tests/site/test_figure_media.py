@@ -132,7 +132,7 @@ def test_the_two_signs_differ_for_a_deuteranope(palette):
 # The lines that share a chart; each must be told apart from the others without its color.
 SERIES = {
     "CovariateShift": (".charts path.{}", ["none", "batch", "noisy_batch", "layer"]),
-    "LearningRateMap": (".curves path.{}", ["live", "lower", "higher"]),
+    "LearningRateMap": (".curves path.{}", ["live", "other"]),
     "GradientHighway": (".views path.{}", ["live", "ghost"]),
     "BatchDependence": ("svg .{}", ["truth", "past", "future"]),
     "LayerNormGeometry": (".panel.layer path.{}", ["arrow", "drop", "reach"]),

@@ -1,40 +1,42 @@
-// The learning-rate map: which rates train which placement, without and with warm-up.
+// The learning-rate map: which rates train which placement, after how many steps.
 import { button, checked, clamp, fmt, frame, guess, h, nextId, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
-import { BEST, DEPTHS, RATES, ROWS, SEEDS, UNIGRAM, WARMUPS, and, areCurves, curveChart, curvesOf, ending, gridOf, lossText, lossesOf, paintCell, ranges, rateText, summary, usable, warmupText } from "./learning_rate_map_parts.js";
+import { FAR, INITS, LAST, LETTERS, MOMENTS, PAIRS, RATES, ROWS, WARMUPS, aheadOf, and, areCurves, best, cellAt, curveChart, gridOf, ownBest, paintCell, ranges, rateText, rivalOf, runsOf, stepsText, usable, warmupText } from "./learning_rate_map_parts.js";
 
 const SPEC = { // plus `stats`, which is only written
   placement: ["post", oneOf(...ROWS)],
-  rate: [2, whole(0, RATES.length - 1)],
-  warmup: [0, oneOf(...WARMUPS)],
-  depth: [6, oneOf(...DEPTHS)],
-  metric: ["mean", oneOf("mean", "worst")],
-  tolerance: [0.3, (value, fallback) => Math.round(number(0.1, 0.9)(value, fallback) * 20) / 20],
+  rate: [1, whole(0, RATES.length - 1)],
+  warmup: [100, oneOf(...WARMUPS)],
+  steps: [LAST, oneOf(...MOMENTS)],
+  init: ["xavier", oneOf(...INITS)],
+  metric: ["median", oneOf("median", "worst")],
+  tolerance: [0.2, (value, fallback) => Math.round(number(0.05, 0.5)(value, fallback) * 20) / 20],
   mine: [null, checked(areCurves)],
 };
+const INIT_NAMES = { xavier: "Xavier", gpt2: "GPT-2" };
 const QUESTIONS = [
   [
-    "Post-norm, 6 blocks, no warm-up. Which of these learning rates still trains all three seeds?",
-    ["0.001", "0.008", "0.064"], 0,
-    "Above it the loss stays where letter frequencies alone would bring it.",
-    { placement: "post", rate: 1, warmup: 0, depth: 6 },
+    "Rate 0.001, 100 steps of warm-up. Post-norm is behind pre-norm in every seed after 200 steps. And after 2,000?",
+    ["behind", "even", "ahead"], 2,
+    "Both learn, and at so small a rate post-norm ends a little lower. Choose fewer steps to see the order turn.",
+    { placement: "post", rate: 1, warmup: 100, steps: 2000, init: "xavier" },
   ],
   [
-    "Post-norm again, 12 blocks, with 100 steps of warm-up. Which rate is usable?",
-    ["0.0003", "0.002", "none of the eight"], 2,
-    "In these 200 steps warm-up is not enough for 12 blocks of post-norm.",
-    { placement: "post", rate: 0, warmup: 100, depth: 12 },
+    "Each placement at its own best rate, after 2,000 steps. Who is ahead?",
+    ["Post", "Pre", "nobody"], 1,
+    "Pre-norm bears a larger rate than post-norm, and the larger rate is what wins.",
+    { placement: "pre", rate: 3, warmup: 100, steps: 2000, init: "xavier" },
   ],
   [
-    "6 blocks, no warm-up. Which of these accepts the widest range of rates?",
-    ["Pre", "Peri", "DeepNorm"], 1,
-    "What peri-norm adds to the stream has a fixed size, however large the weights become.",
-    { placement: "peri", rate: 7, warmup: 0, depth: 6 },
+    "Post-norm, rate 0.008, no warm-up, 2,000 steps. Does it leave the level of letter frequencies?",
+    ["in every seed", "in some seeds", "in none"], 2,
+    "Ten times the steps of most demonstrations do not free it.",
+    { placement: "post", rate: 4, warmup: 0, steps: 2000, init: "xavier" },
   ],
 ];
 
 
-// ---- the two maps ----
-/** Both maps, with one chosen cell that clicks and keys move. */
+// ---- the maps ----
+/** A map for each warm-up, with one chosen cell that clicks and keys move. */
 function makeMaps(st) {
   const hint = h("p", { class: "nl-sr", id: nextId() },
     "Arrow keys move to another placement or rate, Page Up and Page Down to the other map.");
@@ -67,12 +69,13 @@ function makeMaps(st) {
   }
 
   function paint(now) {
+    const top = best(now);
     for (const warmup of WARMUPS) {
       for (const placement of ROWS) {
-        const good = usable(now.depth, warmup, placement, now.tolerance);
+        const good = usable(now, warmup, placement);
         grids[warmup].counts[placement].textContent = String(good.length);
         grids[warmup].at[placement].forEach((node, rate) =>
-          paintCell(node, cellOf(now, { warmup, placement, rate }, good.includes(rate))));
+          paintCell(node, faceOf(now, { warmup, placement, rate }, good.includes(rate), top)));
       }
     }
   }
@@ -80,117 +83,127 @@ function makeMaps(st) {
 }
 
 /** What a cell of a map shows, in a state of the figure. */
-function cellOf(now, { warmup, placement, rate }, good) {
-  const losses = lossesOf(now.depth, warmup, placement, rate);
-  const { diverged, ...values } = summary(losses);
-  const value = diverged ? NaN : values[now.metric];
-  const paired = placement === now.placement && rate === now.rate;
+function faceOf(now, { warmup, placement, rate }, good, top) {
+  const cell = cellAt({ ...now, warmup, placement, rate }), value = cell[now.metric];
+  const paired = placement === now.placement && rate === now.rate, split = cell.apart > FAR;
   return {
-    text: diverged ? `✕${diverged}` : lossText(value),
-    share: diverged ? 0 : clamp((UNIGRAM - value) / (UNIGRAM - BEST[now.depth]), 0, 1),
-    diverged, good, selected: paired && warmup === now.warmup, paired,
+    text: fmt(value), share: clamp(1 - (value - top) / WORST, 0, 1),
+    split, good, selected: paired && warmup === now.warmup, paired,
     label: `${PLACEMENTS[placement].label}, rate ${rateText(rate)}, ${warmupText(warmup)}: `
-      + (diverged ? ending(losses) : `loss ${lossText(value)}`) + (good ? ", usable" : ""),
+      + `loss ${fmt(value)}${good ? ", usable" : ""}${split ? ", seeds far apart" : ""}`,
   };
 }
+const WORST = 0.7; // nats above the best, where a cell has no color left
 
-// ---- the curves of the chosen cell, of its neighbors, and the reader's own ----
-/** The groups of curves, the chosen cell's in front, and the last step. */
+// ---- the runs of the chosen cell, those of the other placements, and the reader's own ----
 function curvesFor(now) {
-  const group = (rate, kind) => (rate < 0 || rate >= RATES.length ? [] : [{
-    kind, steps: DATA.curve_steps,
-    curves: curvesOf(now.depth, now.warmup, now.placement, rate).map((losses, seed) => ({
-      losses, diverged: lossesOf(now.depth, now.warmup, now.placement, rate)[seed] === null,
-    })),
-  }]);
-  const mine = (now.mine ?? []).map((one) => (
-    { kind: "mine", steps: one.steps, curves: [{ losses: one.loss, diverged: one.diverged === true }] }));
-  const last = Math.max(DATA.steps, ...(now.mine ?? []).map((one) => one.steps.at(-1)));
-  const beside = [...group(now.rate - 1, "lower"), ...group(now.rate + 1, "higher")];
-  return [[...beside, ...mine, ...group(now.rate, "live")], last];
+  const others = ROWS.filter((placement) => placement !== now.placement);
+  const drawn = (placement, kind) => runsOf({ ...now, placement }).map((losses) => (
+    { kind, placement, steps: MOMENTS, losses }));
+  const mine = (now.mine ?? []).map(({ steps, loss, diverged }) => (
+    { kind: "mine", steps, losses: loss, diverged: diverged === true }));
+  return [...others.flatMap((one) => drawn(one, "other")), ...mine, ...drawn(now.placement, "live")];
 }
 
 function legendFor(now) {
-  const stroke = (kind) => h(":svg", { class: "stroke", viewBox: "0 0 26 8", "aria-hidden": "true" },
-    h(":path", { class: kind, d: "M0 4H26" }));
-  const key = (kind, text) => [stroke(kind), text];
+  const stroke = (kind, placement) => h(":svg", { class: "stroke", viewBox: "0 0 26 8", "aria-hidden": "true" },
+    h(":path", {
+      class: kind, d: "M0 4H26", "stroke-dasharray": placement ? PLACEMENTS[placement].dash : [],
+      style: placement && `--line-color: var(--${placement})`,
+    }));
+  const key = (kind, text, placement) => [stroke(kind, placement), ` ${text} `];
   return [
-    ...key("live", ` rate ${rateText(now.rate)}, ${SEEDS} seeds `),
-    ...(now.rate > 0 ? key("lower", ` ${rateText(now.rate - 1)} `) : []),
-    ...(now.rate < RATES.length - 1 ? key("higher", ` ${rateText(now.rate + 1)} `) : []),
-    ...(now.mine ? key("mine", " yours ") : []),
-    ...key("level", ` letter frequencies alone: ${fmt(UNIGRAM)}`), "\u2003✕ diverged",
+    `At rate ${rateText(now.rate)}, ${warmupText(now.warmup)}, a line for each seed: `,
+    ...ROWS.flatMap((one) => key(one === now.placement ? "live" : "other", PLACEMENTS[one].label, one)),
+    ...(now.mine ? key("mine", "yours, ✕ diverged") : []),
   ];
 }
 
 // ---- sentences, all of them computed ----
-/** How the chosen cell ended, with its warm-up and with the other one. */
+/** The losses of the chosen cell beside what letters, pairs and the best cell give. */
 function cellInWords(now) {
-  const other = WARMUPS.find((warmup) => warmup !== now.warmup);
-  const end = (warmup) => ending(lossesOf(now.depth, warmup, now.placement, now.rate));
-  const name = PLACEMENTS[now.placement].label;
+  const losses = cellAt(now).losses.map((x) => fmt(x)), { label } = PLACEMENTS[now.placement];
+  const seeds = losses.length > 1 ? `the ${losses.length} seeds are at ${and(losses)}` : `its seed is at ${losses}`;
   return [
-    h("b", {}, `${name}, rate ${rateText(now.rate)}, ${warmupText(now.warmup)}`),
-    `: ${end(now.warmup)}. With ${warmupText(other)} ${end(other)}. `
-      + `Letter frequencies alone give ${fmt(UNIGRAM)}, the best cell ${lossText(BEST[now.depth])}.`,
+    h("b", {}, `${label}, rate ${rateText(now.rate)}, ${warmupText(now.warmup)}`),
+    `: after ${stepsText(now.steps)} steps ${seeds}. Letter frequencies alone give ${fmt(LETTERS)}, `
+      + `pairs of letters ${fmt(PAIRS)}, the best cell ${fmt(best(now))}.`,
   ];
 }
 
-/** How many rates its placement can use, and which placements can use most. */
+/** In how many seeds it is ahead of its rival, at each moment: where the order turns. */
+function turnInWords(now) {
+  const { ahead, pairs } = aheadOf(now), rival = PLACEMENTS[rivalOf(now.placement)].label;
+  const told = MOMENTS.map((steps, i) => `${ahead[i]} after ${stepsText(steps)}`);
+  return [
+    h("b", {}, `Lower than ${rival}`), ` at this rate and warm-up: in ${told[0]} steps, `
+      + `${told.slice(1).join(", ")}; of ${pairs} ${pairs === 1 ? "seed" : "seeds"}.`,
+  ];
+}
+
+/** Every placement where it is best, the best first. */
+function bestInWords(now) {
+  const found = ROWS.map((placement) => ({ placement, ...ownBest(now, placement) }));
+  const told = found.sort((a, b) => a.median - b.median).map(({ placement, median, rate, warmup }) =>
+    `${PLACEMENTS[placement].label} ${fmt(median)} (rate ${rateText(rate)}, ${warmupText(warmup)})`);
+  return [h("b", {}, "Each at its own best"), ` after ${stepsText(now.steps)} steps, medians: ${told.join(", ")}.`];
+}
+
+/** How many rates its placement can use. */
 function rangeInWords(now) {
   const counts = WARMUPS.flatMap((warmup, i) => {
-    const good = usable(now.depth, warmup, now.placement, now.tolerance);
+    const good = usable(now, warmup, now.placement);
     const which = good.length ? ` (${ranges(good)})` : "";
     const count = h("b", {}, `${good.length} of ${RATES.length}`);
     return [i ? ", " : "", count, ` with ${warmupText(warmup)}${which}`];
   });
-  const sizes = ROWS.map((row) => usable(now.depth, now.warmup, row, now.tolerance).length);
-  const most = Math.max(...sizes);
-  const widest = and(ROWS.filter((_, i) => sizes[i] === most).map((row) => PLACEMENTS[row].label));
-  return [
-    `Usable rates for ${PLACEMENTS[now.placement].label}, ${now.depth} blocks: `, ...counts, ". ",
-    most ? `Most with ${warmupText(now.warmup)}: ${widest} (${most}).` : "",
-  ];
+  return [`Usable rates for ${PLACEMENTS[now.placement].label}: `, ...counts, "."];
 }
 
 function mineInWords(mine) {
   return (mine ?? []).map((one) => {
-    const end = one.diverged === true ? "diverged" : `ended at a loss of ${lossText(one.loss.at(-1))}`;
+    const end = one.diverged === true ? "diverged" : `ended at a loss of ${fmt(one.loss.at(-1))}`;
     return `${String(one.label || "Yours").slice(0, 40)}: ${end}, step ${one.steps.at(-1)}.`;
   }).join(" ");
 }
 
 /** The numbers behind the sentences, for Python. */
 function stats(now) {
-  const losses = lossesOf(now.depth, now.warmup, now.placement, now.rate);
+  const { losses, median, worst } = cellAt(now);
   return {
-    losses, ...summary(losses), best: BEST[now.depth],
+    losses, median, worst, best: best(now), ...aheadOf(now),
+    own_best: Object.fromEntries(ROWS.map((placement) => {
+      const found = ownBest(now, placement);
+      return [placement, { ...found, rate: RATES[found.rate] }];
+    })),
     usable: Object.fromEntries(ROWS.map((placement) => [placement, WARMUPS.map((warmup) =>
-      usable(now.depth, warmup, placement, now.tolerance).map((rate) => RATES[rate]))])),
+      usable(now, warmup, placement).map((rate) => RATES[rate]))])),
   };
 }
 
 // ---- the figure ----
 const keyToCells = () => h("p", { class: "nl-note key" },
-  "Numbers: validation loss after ", String(DATA.steps), " steps, less is better. ",
+  "Numbers: validation loss, less is better. ",
   h("i", { class: "cell usable swatch" }), " usable ",
-  h("i", { class: "cell diverged swatch" }), ` ✕2 means that 2 of ${SEEDS} seeds diverged`);
-const ORIGIN = `Measured with normlib.gpt: width ${DATA.width}, Xavier start, Adam, ${SEEDS} seeds. `
-  + `With ${warmupText(WARMUPS.at(-1))} the rate is below its value for as many of the `
-  + `${DATA.steps} steps.`;
+  h("i", { class: "cell split swatch" }),
+  ` seeds more than ${FAR} apart: there an outcome is chance, and for post-norm even rounding decides it`);
+const ORIGIN = `Measured with normlib.gpt: ${DATA.n_layer} blocks, width ${DATA.width}, Adam, a rate that falls `
+  + `along a cosine over ${stepsText(LAST)} steps. Fewer steps are the same runs on their way, not runs of their own.`;
 
 function render({ model, el }) {
-  const [root, unframe] = frame(el, "rates", CSS, "Learning-rate map: which rates train which placement");
+  const [root, unframe] = frame(el, "rates", CSS, "Learning-rate map: which rates train which placement, after how many steps");
   const st = store(model, SPEC, perFrame(update));
   const say = speaker(root), report = reporter(model);
   let width = 0, drawn = "";
 
   const set = (name) => (value) => st.set({ [name]: value });
-  const depth = radios("Blocks", DEPTHS.map((n) => [n, String(n)]), set("depth"));
-  const metric = radios("Cells show", [["mean", "mean"], ["worst", "worst seed"]], set("metric"));
-  const tolerance = slider("Usable: every seed within", { min: 0.1, max: 0.9, step: 0.05 }, set("tolerance"));
+  const steps = radios("Steps", MOMENTS.map((n) => [n, stepsText(n)]), set("steps"));
+  const init = radios("Start", INITS.map((name) => [name, INIT_NAMES[name]]), set("init"));
+  const metric = radios("Cells show", [["median", "median"], ["worst", "worst seed"]], set("metric"));
+  const tolerance = slider("Usable: every seed within", { min: 0.05, max: 0.5, step: 0.05 }, set("tolerance"));
   const maps = makeMaps(st), chart = curveChart();
-  const here = h("p", { class: "here" }), range = h("p", {});
+  const says = { cell: cellInWords, turn: turnInWords, best: bestInWords, range: rangeInWords };
+  const told = Object.keys(says).map((name) => h("p", { class: name }));
   const legend = h("p", { class: "nl-note legend" }), own = h("p", { class: "nl-note mine-says" });
   const quiz = guess(QUESTIONS, (state) => {
     st.set(state);
@@ -203,9 +216,9 @@ function render({ model, el }) {
   });
   quiz.button.addEventListener("click", cover); // after the quiz's own listener
   root.append(maps.hint, h("div", { class: "nl-box" },
-    h("div", { class: "nl-bar" }, depth, metric, tolerance),
+    h("div", { class: "nl-bar" }, steps, init, metric, tolerance),
     quiz.box, maps.box, keyToCells(),
-    h("div", { class: "nl-says" }, here, range), legend, chart.view, own,
+    h("div", { class: "nl-says" }, told), legend, chart.view, own,
     h("p", { class: "nl-note" }, ORIGIN),
     h("div", { class: "nl-bar" }, quiz.button, reset,
       h("span", { class: "nl-note" }, "Click a cell or use the arrow keys."))));
@@ -219,23 +232,22 @@ function render({ model, el }) {
 
   function update() {
     const now = st.all();
-    depth.pick(now.depth);
+    steps.pick(now.steps);
+    init.pick(now.init);
     metric.pick(now.metric);
     tolerance.show(now.tolerance, `${fmt(now.tolerance)} of best`);
     maps.paint(now);
-    here.replaceChildren(...cellInWords(now));
-    range.replaceChildren(...rangeInWords(now));
+    Object.values(says).forEach((words, i) => told[i].replaceChildren(...words(now)));
     own.hidden = !now.mine;
     own.textContent = mineInWords(now.mine);
-    const key = JSON.stringify([now.placement, now.rate, now.warmup, now.depth, now.mine, width]);
+    const key = JSON.stringify([now.placement, now.rate, now.warmup, now.steps, now.init, now.mine, width]);
     if (width && key !== drawn) {
-      const [groups, last] = curvesFor(now);
-      chart.draw(groups, width, last);
+      chart.draw(curvesFor(now), width, now.steps);
       legend.replaceChildren(...legendFor(now));
       drawn = key;
     }
     report(stats(now));
-    say([here, range, own].map((node) => node.textContent).join(" ").trim());
+    say([...told, own].map((node) => node.textContent).join(" ").trim());
   }
 
   const unwatch = onWidth(chart.view, (to) => {
@@ -251,4 +263,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render, address: ["placement", "rate", "warmup", "depth", "metric", "tolerance"] };
+export default { render, address: ["placement", "rate", "warmup", "steps", "init", "metric", "tolerance"] };

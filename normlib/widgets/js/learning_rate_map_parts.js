@@ -1,49 +1,49 @@
 // The learning-rate map: what was measured, words for it, the grid of a map and the chart of curves.
-import { bytes, clamp, fmt, h, nextId, path, scale } from "./core.js";
+import { clamp, fmt, h, nextId, path, scale } from "./core.js";
 
 // ---- what was measured ----
-export const { rates: RATES, depths: DEPTHS, warmups: WARMUPS, placements: ROWS } = DATA;
-export const { seeds: SEEDS, unigram: UNIGRAM } = DATA;
+export const { inits: INITS, warmups: WARMUPS, placements: ROWS, rates: RATES, moments: MOMENTS } = DATA;
+export const { letters: LETTERS, pairs: PAIRS } = DATA;
+export const LAST = MOMENTS.at(-1), FAR = 0.3; // nats between the seeds of a cell that agree
 const MOST_CURVES = 12, MOST_POINTS = 500;
 
-/** The losses of a cell, one per seed; null where the run diverged. */
-export const lossesOf = (depth, warmup, placement, rate) =>
-  DATA.loss[DEPTHS.indexOf(depth)][WARMUPS.indexOf(warmup)][ROWS.indexOf(placement)][rate];
+/** The runs of a cell: for each seed its losses, one per moment. */
+export const runsOf = ({ init, warmup, placement, rate }) =>
+  DATA.loss[INITS.indexOf(init)][WARMUPS.indexOf(warmup)][ROWS.indexOf(placement)][rate];
 
-const CODES = bytes(DATA.curves), POINTS = DATA.curve_steps.length;
-/** The curves of a cell, one per seed: NaN where the run had ended, Infinity above the range. */
-export function curvesOf(depth, warmup, placement, rate) {
-  const where = [DEPTHS.indexOf(depth), WARMUPS.indexOf(warmup), ROWS.indexOf(placement), rate];
-  const sizes = [DEPTHS.length, WARMUPS.length, ROWS.length, RATES.length];
-  const cell = where.reduce((at, index, i) => at * sizes[i] + index, 0);
-  const [low, high] = DATA.curve_range;
-  const inside = (code) => low * (high / low) ** (code / 253);
-  const value = (code) => (code === 255 ? NaN : code === 254 ? Infinity : inside(code));
-  return Array.from({ length: SEEDS }, (_, seed) => {
-    const first = (cell * SEEDS + seed) * POINTS;
-    return Array.from(CODES.subarray(first, first + POINTS), value);
-  });
+/** The losses of a cell after some steps, one per seed, and what they come to. */
+export function cellAt(now) {
+  const at = MOMENTS.indexOf(now.steps), losses = runsOf(now).map((run) => run[at]);
+  const sorted = [...losses].sort((a, b) => a - b), n = sorted.length;
+  const median = (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2;
+  return { losses, median, worst: sorted[n - 1], apart: sorted[n - 1] - sorted[0] };
 }
 
-/** Mean and worst of the runs that did not diverge, and how many did. */
-export function summary(losses) {
-  const left = losses.filter((x) => x !== null);
-  const diverged = losses.length - left.length;
-  const mean = left.length ? left.reduce((a, b) => a + b, 0) / left.length : NaN;
-  return { diverged, mean, worst: diverged ? NaN : Math.max(...left) };
+const everyCell = (now, placement) => WARMUPS.flatMap((warmup) => RATES.map((_, rate) => (
+  { warmup, rate, median: cellAt({ ...now, placement, warmup, rate }).median })));
+
+/** Where a placement's median is lowest, over all rates and warm-ups. */
+export const ownBest = (now, placement) =>
+  everyCell(now, placement).reduce((a, b) => (b.median < a.median ? b : a));
+
+/** The lowest median of all cells: what the tolerance counts from. */
+export const best = (now) => Math.min(...ROWS.map((placement) => ownBest(now, placement).median));
+
+/** Which rates are usable: every seed is within the tolerance of the best. */
+export function usable(now, warmup, placement) {
+  const limit = best(now) + now.tolerance;
+  return RATES.flatMap((_, rate) => (cellAt({ ...now, warmup, placement, rate }).worst <= limit ? [rate] : []));
 }
 
-const cells = (depth, warmup, placement) =>
-  RATES.map((_, rate) => summary(lossesOf(depth, warmup, placement, rate)));
+/** Whom a placement is compared with: pre-norm, and pre-norm with post-norm. */
+export const rivalOf = (placement) => (placement === "pre" ? "post" : "pre");
 
-/** The lowest mean of a depth, over everything: what the tolerance counts from. */
-const bestOf = (depth) => Math.min(...WARMUPS.flatMap((warmup) => ROWS.flatMap((placement) =>
-  cells(depth, warmup, placement).filter((cell) => !cell.diverged).map((cell) => cell.mean))));
-export const BEST = Object.fromEntries(DEPTHS.map((depth) => [depth, bestOf(depth)]));
-
-/** Which rates are usable: no seed diverged, and the worst is within the tolerance of the best. */
-export const usable = (depth, warmup, placement, tolerance) => cells(depth, warmup, placement)
-  .flatMap((cell, rate) => (cell.worst <= BEST[depth] + tolerance ? [rate] : []));
+/** In how many seeds the chosen cell's loss is below its rival's, at each moment. */
+export function aheadOf(now) {
+  const runs = runsOf(now), rival = runsOf({ ...now, placement: rivalOf(now.placement) });
+  const ahead = MOMENTS.map((_, i) => runs.filter((run, seed) => run[i] < rival[seed]?.[i]).length);
+  return { ahead, pairs: Math.min(runs.length, rival.length) };
+}
 
 /** Curves of the reader, as Python sends them. */
 export function areCurves(value) {
@@ -56,7 +56,7 @@ export function areCurves(value) {
 
 // ---- words ----
 export const rateText = (rate) => String(RATES[rate]);
-export const lossText = (x) => fmt(x, x < 10 ? 2 : 0);
+export const stepsText = (steps) => steps.toLocaleString("en");
 export const warmupText = (warmup) => (warmup ? `${warmup} steps of warm-up` : "no warm-up");
 export const and = (list) => [list.slice(0, -1).join(", "), ...list.slice(-1)].filter(Boolean).join(" and ");
 
@@ -68,16 +68,6 @@ export function ranges(list) {
     else runs.push([rate, rate]);
   }
   return and(runs.map(([a, b]) => (a === b ? rateText(a) : `${rateText(a)} to ${rateText(b)}`)));
-}
-
-/** How the runs of a cell ended. */
-export function ending(losses) {
-  const { diverged } = summary(losses);
-  const left = losses.filter((x) => x !== null).map(lossText);
-  if (!left.length) return `all ${SEEDS} runs diverged`;
-  const others = left.length === 1 ? "the other" : "the others";
-  if (diverged) return `${diverged} of ${SEEDS} runs diverged, ${others} ended at ${and(left)}`;
-  return `the ${SEEDS} seeds ended at ${and(left)}`;
 }
 
 // ---- the maps ----
@@ -104,9 +94,9 @@ export function gridOf(warmup, picked) {
 }
 const shortRate = (rate) => String(rate).replace(/^0/, "");
 
-/** Color, text, hatching and name of a cell; only what changed is touched. */
-export function paintCell(node, { text, share, diverged, good, label, selected, paired }) {
-  const kinds = { diverged, usable: good, selected, paired };
+/** Color, text, border and name of a cell; only what changed is touched. */
+export function paintCell(node, { text, share, split, good, label, selected, paired }) {
+  const kinds = { split, usable: good, selected, paired };
   const name = ["cell", ...Object.keys(kinds).filter((kind) => kinds[kind])].join(" ");
   if (node.className !== name) {
     node.className = name;
@@ -120,55 +110,53 @@ export function paintCell(node, { text, share, diverged, good, label, selected, 
   node.style.setProperty("--share", share.toFixed(2));
 }
 
-// ---- the curves of a cell, of its neighbors, and the reader's own ----
-const TALL = 222, TOP = 12, BOTTOM = 184, LEFT = 34, LOSSES = [2, 5];
+// ---- the runs of a cell on their way, the other placements', and the reader's own ----
+const TALL = 232, TOP = 12, BOTTOM = 194, LEFT = 34, LOSSES = [1.4, 3.6], FIRST = 50;
 
 export function curveChart() {
   const view = h(":svg", { class: "curves", height: TALL, "aria-hidden": "true" });
   const y = scale(LOSSES, [BOTTOM, TOP]);
+  const middle = { "text-anchor": "middle" }, end = { "text-anchor": "end" };
 
-  /** A curve up to the chart's upper edge, and where it ends. */
-  function line(steps, losses, x) {
-    const ended = losses.findIndex(Number.isNaN); // after that the run had stopped
-    const known = ended < 0 ? losses : losses.slice(0, ended);
-    const ys = known.map((loss, i) => (loss > LOSSES[1] && known[i - 1] > LOSSES[1] ? NaN : y(loss)));
-    const last = Math.max(0, known.length - 1);
-    return { d: path(known.map((_, i) => x(steps[i])), ys), end: [x(steps[last]), y(known[last] ?? 99)] };
+  /** One curve with a dot per moment, from the chart's first step on, cut at its upper edge. */
+  function line({ kind, placement, steps, losses, diverged }, x) {
+    const points = steps.map((step, i) => [step, losses[i]]).filter(([step]) => step >= FIRST);
+    const seen = points.map(([step, loss]) => [x(step), loss > LOSSES[1] ? NaN : y(loss)]);
+    const color = placement ? { style: `--line-color: var(--${placement})` } : {};
+    const drawn = { class: kind, ...color };
+    const dash = placement ? PLACEMENTS[placement].dash : [];
+    const [atX, atY] = [x(points.at(-1)?.[0] ?? FIRST), y(points.at(-1)?.[1] ?? 99)];
+    return [
+      h(":path", { ...drawn, d: path(...[0, 1].map((i) => seen.map((p) => p[i]))), "stroke-dasharray": dash }),
+      ...(kind === "live" ? seen.filter((p) => p[1] === p[1]) : []).map(([cx, cy]) =>
+        h(":circle", { ...drawn, cx, cy, r: 3.5 })),
+      ...(diverged ? [h(":text", { class: kind + " cross", x: clamp(atX, LEFT + 6, x(1e9)), y: atY + 5, ...middle }, "✕")] : []),
+    ];
   }
 
-  /** A round distance of marks up to a step. */
-  function spacing(last) {
-    const power = 10 ** Math.floor(Math.log10(last)), size = last / power;
-    return size < 2.5 ? power / 2 : size < 5 ? power : 2 * power;
-  }
+  /** A line across at a loss, with its name. */
+  const level = (loss, name, right) => [
+    h(":line", { class: "level", x1: LEFT, x2: right, y1: y(loss), y2: y(loss) }),
+    h(":text", { class: "mute", x: right, y: y(loss) - 5, ...end }, name),
+  ];
 
-  const seen = (group) => group.curves.some(({ losses }) => losses.some((loss) => loss <= LOSSES[1]));
-
-  /** Groups of curves: [{kind, steps, curves: [{losses, diverged}]}], the one in front last. */
-  function draw(groups, width, last) {
-    const right = width - 8, every = spacing(last);
-    const x = (step) => LEFT + (step / last) * (right - LEFT);
-    const marks = Array.from({ length: Math.floor(last / every) + 1 }, (_, i) => i * every);
-    const middle = { "text-anchor": "middle" }, end = { "text-anchor": "end" };
-    const draw = ({ kind, steps, curves }) => curves.flatMap(({ losses, diverged }) => {
-      const { d, end: [atX, atY] } = line(steps, losses, x);
-      const place = { x: clamp(atX, LEFT + 6, right), y: atY + 5 };
-      const cross = h(":text", { class: kind + " cross", ...place, ...middle }, "✕");
-      return [h(":path", { class: kind, d }), ...(diverged ? [cross] : [])];
-    });
+  /** Curves {kind, placement, steps, losses, diverged}, those in front last. */
+  function draw(curves, width, steps) {
+    const right = width - 8, last = Math.max(LAST, ...curves.map((one) => one.steps.at(-1)));
+    const x = scale([FIRST, last], [LEFT, right], true);
+    const marks = last > 1.5 * LAST ? [...MOMENTS, last] : MOMENTS;
     view.replaceChildren(
-      ...[2, 3, 4, 5].flatMap((loss) => [
+      ...[1.5, 2, 2.5, 3, 3.5].flatMap((loss) => [
         h(":line", { class: "grid-line", x1: LEFT, x2: right, y1: y(loss), y2: y(loss) }),
-        h(":text", { class: "mute", x: LEFT - 8, y: y(loss) + 4, ...end }, String(loss)),
+        h(":text", { class: "mute", x: LEFT - 8, y: y(loss) + 4, ...end }, loss.toFixed(1)),
       ]),
+      h(":line", { class: "moment", x1: x(steps), x2: x(steps), y1: TOP, y2: BOTTOM }),
       ...marks.map((step) =>
-        h(":text", { class: "mute", x: x(step), y: BOTTOM + 18, ...middle }, String(step))),
-      h(":text", { class: "mute", x: right, y: TALL - 3, ...end }, "step"),
-      h(":text", { class: "mute", x: 0, y: TALL - 3 }, "loss of the batch"),
-      h(":line", { class: "level", x1: LEFT, x2: right, y1: y(UNIGRAM), y2: y(UNIGRAM) }),
-      ...groups.flatMap(draw),
-      h(":text", { class: "mute", x: (LEFT + right) / 2, y: y(4) - 8, ...middle },
-        seen(groups.at(-1)) ? "" : `This cell's loss is above ${LOSSES[1]}: off the chart`));
+        h(":text", { class: "mute", x: x(step), y: BOTTOM + 18, ...(step === last ? end : middle) }, String(step))),
+      h(":text", { class: "mute", x: right, y: TALL - 3, ...end }, "step, logarithmic"),
+      h(":text", { class: "mute", x: 0, y: TALL - 3 }, "validation loss"),
+      ...level(LETTERS, `letters ${fmt(LETTERS)}`, right), ...level(PAIRS, `pairs ${fmt(PAIRS)}`, right),
+      ...curves.flatMap((one) => line(one, x)));
   }
   return { view, draw };
 }
