@@ -64,9 +64,10 @@ class LearningRateMap(Figure):
     _alt = (
         "At a small rate that all placements share, post-norm is behind pre-norm after 200 steps "
         "and ahead after 2000. Each at its own best rate, pre-norm and peri-norm end ahead of "
-        "post-norm, because they bear a larger one."
+        "post-norm from Xavier's weights, because they bear a larger rate, and behind it from "
+        "GPT-2's."
     )
-    _room = (905, 1300)
+    _room = (945, 1700)
 
     placement = t.Enum(PLACED, "post").tag(sync=True)
     rate = t.Int(1, min=0, max=5).tag(sync=True)

@@ -83,7 +83,8 @@ def test_the_figures_have_the_measured_placements_in_the_order_of_the_table():
     def data(file):
         return json.loads((_modules.HERE / "data" / f"{file}.json").read_text(encoding="utf-8"))
 
-    assert data("learning_rate_map")["placements"] == MEASURED
+    trained = importlib.import_module("budget").PLACEMENTS
+    assert data("learning_rate_map")["placements"] == [n for n in MEASURED if n in trained]
     highway = data("gradient_highway")
     for measured in (*highway["start"]["measured"].values(), highway["trained"]["measured"]):
         assert [*measured] == MEASURED

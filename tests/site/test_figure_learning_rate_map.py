@@ -83,6 +83,7 @@ def test_the_default_shows_the_order_turn(figure):
     post, pre, peri = (own_best(p) for p in ("post", "pre", "peri"))
     assert post[0] > max(pre[0], peri[0])
     assert min(pre[1], peri[1]) > post[1]
+    assert own_best("post", init="gpt2") < min(own_best(p, init="gpt2") for p in ("pre", "peri"))
     fig = figure(NAME)
     told = fig.stats()
     assert (told["ahead"], told["pairs"]) == (turn, seeds)

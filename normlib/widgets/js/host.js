@@ -81,7 +81,7 @@ function share(el, name, keys) {
   let forgive = () => {}, last = state();
   function follow() {
     const linked = Object.entries(fromAddress(name, keys));
-    if (!linked.length) return;
+    if (!linked.length || !el.isConnected) return; // one that was taken off the page stays out
     for (const [key, value] of linked) model.set(key, value);
     model.save_changes(); // the figure hears it, and gives back what it can show
     last = state();

@@ -21,9 +21,9 @@ const QUESTIONS = [
     { placement: "post", rate: 1, warmup: 100, steps: 2000, init: "xavier" },
   ],
   [
-    "Each placement at its own best rate, after 2,000 steps. Who is ahead?",
+    "Each placement at its own best rate, after 2,000 steps from Xavier's weights. Who is ahead?",
     ["Post", "Pre", "nobody"], 1,
-    "Pre-norm bears a larger rate than post-norm, and the larger rate is what wins.",
+    "Pre-norm bears a larger rate than post-norm, and the larger rate is what wins. Now choose the other start: there post-norm wins.",
     { placement: "pre", rate: 3, warmup: 100, steps: 2000, init: "xavier" },
   ],
   [
@@ -184,7 +184,7 @@ function stats(now) {
 // ---- the figure ----
 const keyToCells = () => h("p", { class: "nl-note key" },
   "Numbers: validation loss, less is better. ",
-  h("i", { class: "cell usable swatch" }), " usable ",
+  h("i", { class: "cell usable swatch" }), " usable; ✓ how many of a row are ",
   h("i", { class: "cell split swatch" }),
   ` seeds more than ${FAR} apart: there an outcome is chance, and for post-norm even rounding decides it`);
 const ORIGIN = `Measured with normlib.gpt: ${DATA.n_layer} blocks, width ${DATA.width}, Adam, a rate that falls `
@@ -203,7 +203,7 @@ function render({ model, el }) {
   const tolerance = slider("Usable: every seed within", { min: 0.05, max: 0.5, step: 0.05 }, set("tolerance"));
   const maps = makeMaps(st), chart = curveChart();
   const says = { cell: cellInWords, turn: turnInWords, best: bestInWords, range: rangeInWords };
-  const told = Object.keys(says).map((name) => h("p", { class: name }));
+  const told = Object.keys(says).map((name) => h("p", { class: "says-" + name }));
   const legend = h("p", { class: "nl-note legend" }), own = h("p", { class: "nl-note mine-says" });
   const quiz = guess(QUESTIONS, (state) => {
     st.set(state);

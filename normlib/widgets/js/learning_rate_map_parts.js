@@ -77,10 +77,10 @@ export function gridOf(warmup, picked) {
   const title = h("p", { class: "title", id: nextId() }, words);
   const at = {}, counts = {};
   const head = h("div", { class: "row head", role: "row" },
-    h("span", { class: "name", role: "columnheader" }, h("span", { class: "nl-sr" }, "Placement")),
-    RATES.map((rate) => h("span", { role: "columnheader" }, shortRate(rate))),
+    h("span", { class: "name", role: "columnheader" }, h("span", { class: "nl-sr" }, "Placement, "), "rate × 1000"),
+    RATES.map((rate) => h("span", { role: "columnheader", "aria-label": `rate ${rate}` }, String(+(rate * 1000).toPrecision(3)))),
     h("span", { class: "count", role: "columnheader" },
-      h("span", { class: "nl-sr" }, "usable rates, "), `of ${RATES.length}`));
+      h("span", { class: "nl-sr" }, `usable rates, of ${RATES.length}`), h("span", { "aria-hidden": "true" }, "✓")));
   const rows = ROWS.map((placement) => {
     at[placement] = RATES.map((_, rate) => h("div", {
       class: "cell", role: "gridcell", tabindex: -1, onclick: () => picked(placement, rate),
@@ -92,7 +92,6 @@ export function gridOf(warmup, picked) {
   const grid = h("div", { class: "grid", role: "grid", "aria-labelledby": title.id }, head, rows);
   return { box: h("div", { class: "map" }, title, grid), at, counts };
 }
-const shortRate = (rate) => String(rate).replace(/^0/, "");
 
 /** Color, text, border and name of a cell; only what changed is touched. */
 export function paintCell(node, { text, share, split, good, label, selected, paired }) {
