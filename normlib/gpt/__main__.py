@@ -5,7 +5,8 @@ import sys
 from dataclasses import fields, replace
 from typing import Literal, get_args, get_origin
 
-from normlib.gpt.checkpoints import load_model, named, require_safetensors, save_model
+from normlib.gpt._fields import require_safetensors
+from normlib.gpt.checkpoints import load_model, named, save_model
 from normlib.gpt.data import load_text
 from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPTConfig

@@ -1,4 +1,4 @@
-"""What every configuration asks of its fields, and one sentence for each that is not met."""
+"""What configurations ask of their fields and files of weights of the machine, in sentences."""
 
 import difflib
 import math
@@ -54,3 +54,11 @@ def require_numbers(config, names, at_least, whole=False):
             raise TypeError(f"{name} must be {kind}, got {value!r}.")
         if not (math.isfinite(value) and value >= at_least):
             raise ValueError(f"{name} must be {kind}, at least {at_least}, got {value}.")
+
+
+def require_safetensors() -> None:
+    """Say what is missing, before any training; all else of the library runs without it."""
+    try:
+        import safetensors  # noqa: F401
+    except ImportError:
+        raise ImportError("files of weights need safetensors: pip install safetensors.") from None

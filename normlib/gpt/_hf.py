@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from normlib.gpt._fields import require_safetensors
+
 PLACEMENT = {"gpt2": "pre", "openai-gpt": "post"}
 OWN_NAMES = (  # theirs → ours, in this order
     *(("transformer.", ""), ("lm_head", "head"), ("h.", "blocks."), ("tokens_embed", "wte")),
@@ -116,13 +118,14 @@ def _fields_of(config, folder):
 
 def _weights(folder):
     """The tensors of a folder, in one file or in several."""
-    from safetensors.torch import load_file
-
     files = sorted(folder.glob("*.safetensors"))
     if not files and (folder / "pytorch_model.bin").exists():
         return torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
     if not files:
         raise FileNotFoundError(f"{folder} holds no model.safetensors: save_pretrained writes one.")
+    require_safetensors()
+    from safetensors.torch import load_file
+
     try:
         return {name: value for file in files for name, value in load_file(file).items()}
     except Exception as error:

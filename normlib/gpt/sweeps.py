@@ -7,8 +7,8 @@ from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path, PureWindowsPath
 
-from normlib.gpt._fields import require_kind, shown
-from normlib.gpt.checkpoints import SUFFIX, packed, require_safetensors
+from normlib.gpt._fields import require_kind, require_safetensors, shown
+from normlib.gpt.checkpoints import SUFFIX, packed
 from normlib.gpt.data import Text, load_text
 from normlib.gpt.jobs import finish, hashed
 from normlib.gpt.model import GPTConfig

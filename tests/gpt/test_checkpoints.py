@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load, load_file, save, save_file
 
 from cats import MODEL, TEXT
+from normlib import load_results
 from normlib.gpt import (
     GPT,
     Text,
@@ -17,6 +18,7 @@ from normlib.gpt import (
     checkpoints,
     fold_affine,
     load_model,
+    load_text,
     save_model,
 )
 from normlib.placements import PLACEMENTS
@@ -225,3 +227,34 @@ def test_what_cannot_be_saved_is_refused_and_no_half_file_left(tmp_path, monkeyp
     with pytest.raises(OSError, match="No space left"):
         saved(tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+SHIPPED = ["peri", "post", "post_stuck", "pre", "pre_rmsnorm"]
+
+
+def test_the_models_that_ship_are_small_and_known():
+    files = sorted(checkpoints.HERE.glob("*.safetensors"))
+    assert [path.stem for path in files] == SHIPPED
+    assert sum(path.stat().st_size for path in files) <= 4_000_000
+    for name in SHIPPED:
+        assert name in load_model.__doc__
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_model_that_ships_is_that_of_its_study(name):
+    origin = about(checkpoints.HERE / f"{name}.safetensors")["provenance"]
+    assert len(origin["commit"]) == 40
+    assert origin["dirty"] is False
+    model, training = load_model(name), TrainConfig(**origin["training"])
+    (run,) = (
+        run
+        for run in load_results("writers")
+        if run.model == asdict(model.config) and run.training == origin["training"]
+    )
+    assert model.write("The ", 20, seed=1) != model.write("The ", 20, seed=2)
+    text = load_text()
+    if text.sha256 != origin["corpus"]["sha256"]:
+        pytest.skip("this Python has another reference text")
+    trainer = Trainer(model.config, replace(training, steps=0, measure_at=()), text)
+    trainer.model = model
+    assert trainer.run().val_loss == pytest.approx(run.val_loss, abs=0.005)  # half the digits

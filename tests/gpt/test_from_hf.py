@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
@@ -138,6 +139,13 @@ def test_a_folder_without_the_embedding_says_so(tmp_path):
     del tensors[embedding]
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="the weights do not fit 2 blocks: .*'head.weight'"):
+        GPT.from_hf(tmp_path)
+
+
+def test_without_safetensors_a_folder_says_what_is_missing(monkeypatch, tmp_path):
+    original("GPT2").save_pretrained(tmp_path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ImportError, match=r"^files of weights need safetensors: pip install saf"):
         GPT.from_hf(tmp_path)
 
 

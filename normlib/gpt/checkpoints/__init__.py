@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from normlib.gpt._fields import require_kind, shown
+from normlib.gpt._fields import require_kind, require_safetensors, shown
 from normlib.gpt.data import Text, require_text
 from normlib.gpt.model import GPT, GPTConfig
 from normlib.gpt.provenance import provenance as provenance_now
@@ -72,7 +72,8 @@ def load_model(name_or_path: str | Path) -> GPT:
     Parameters
     ----------
     name_or_path : str or pathlib.Path
-        The short name of a model that ships with the library, or a file of your own.
+        The short name of a model that ships with the library (``pre``, ``pre_rmsnorm``, ``peri``,
+        ``post``, or ``post_stuck``, which did not learn), or a file of your own.
 
     Returns
     -------
@@ -163,14 +164,6 @@ def _require_unchanged(model):
             "a file holds a GPT as its configuration makes it, and this head is not the token "
             "embedding any more: set tie_head=False in its configuration."
         )
-
-
-def require_safetensors() -> None:
-    """Say what is missing, before any training; all else of the library runs without it."""
-    try:
-        import safetensors  # noqa: F401
-    except ImportError:
-        raise ImportError("files of weights need safetensors: pip install safetensors.") from None
 
 
 def named(path: str | Path) -> Path:
