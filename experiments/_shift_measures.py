@@ -65,13 +65,19 @@ def gradient_shift(layers, grads, gradient, lr):
         ``gradient_shift``: ‖G − G′‖ / ‖G‖, without unit, and ``gradient_cosine``: the cosine of
         the angle between G and G′; both (S, L).
     """
+    shift, cosine = _turned(grads, gradient, lambda i: moved(layers, grads, lr, upto=i))
+    return {"gradient_shift": shift, "gradient_cosine": cosine}
+
+
+def _turned(grads, gradient, below):
+    """Relative change and cosine of each hidden layer's gradient where `below(i)` has led."""
     shifts, cosines = [], []
-    for i in range(len(layers) - 1):
-        there = gradient(moved(layers, grads, lr, upto=i))[1] if i else grads
+    for i in range(len(grads) - 1):
+        there = gradient(below(i))[1] if i else grads
         g, g2 = (full[i][0].flatten(1) for full in (grads, there))
         shifts.append((g - g2).norm(dim=1) / g.norm(dim=1))
         cosines.append(torch.cosine_similarity(g, g2, eps=0.0))
-    return {"gradient_shift": torch.stack(shifts, 1), "gradient_cosine": torch.stack(cosines, 1)}
+    return torch.stack(shifts, 1), torch.stack(cosines, 1)
 
 
 def along_the_gradient(layers, grads, gradient):
@@ -131,11 +137,7 @@ def at_equal_shares(layers, grads, gradient, look):
     """
     there = look(moved_by_share(layers, grads, SHARE))
     drifts = [drift(*pair)["drift_mean"] for pair in zip(look(layers), there, strict=True)]
-    shifts = []
-    for i in range(len(layers) - 1):
-        then = gradient(moved_by_share(layers, grads, SHARE, upto=i))[1] if i else grads
-        g, g2 = (full[i][0].flatten(1) for full in (grads, then))
-        shifts.append((g - g2).norm(dim=1) / g.norm(dim=1))
+    shift, _ = _turned(grads, gradient, lambda i: moved_by_share(layers, grads, SHARE, upto=i))
     loss, change = [], []
     for share in SHARES:
         loss_there, then = gradient(moved_by_share(layers, grads, share))
@@ -149,7 +151,7 @@ def at_equal_shares(layers, grads, gradient, look):
     loss = torch.stack(loss)
     return {
         "share_drift": torch.stack(drifts, 1),
-        "share_gradient_shift": torch.stack(shifts, 1),
+        "share_gradient_shift": shift,
         "share_loss_range": loss.amax(0) - loss.amin(0),
         "share_smoothness": torch.stack(change).amax(0),
     }

@@ -72,7 +72,7 @@ function makeMaps(st) {
     const top = best(now);
     for (const warmup of WARMUPS) {
       for (const placement of ROWS) {
-        const good = usable(now, warmup, placement);
+        const good = usable(now, warmup, placement, top);
         grids[warmup].counts[placement].textContent = String(good.length);
         grids[warmup].at[placement].forEach((node, rate) =>
           paintCell(node, faceOf(now, { warmup, placement, rate }, good.includes(rate), top)));
@@ -169,15 +169,15 @@ function mineInWords(mine) {
 
 /** The numbers behind the sentences, for Python. */
 function stats(now) {
-  const { losses, median, worst } = cellAt(now);
+  const { losses, median, worst } = cellAt(now), top = best(now);
   return {
-    losses, median, worst, best: best(now), ...aheadOf(now),
+    losses, median, worst, best: top, ...aheadOf(now),
     own_best: Object.fromEntries(ROWS.map((placement) => {
       const found = ownBest(now, placement);
       return [placement, { ...found, rate: RATES[found.rate] }];
     })),
     usable: Object.fromEntries(ROWS.map((placement) => [placement, WARMUPS.map((warmup) =>
-      usable(now, warmup, placement).map((rate) => RATES[rate]))])),
+      usable(now, warmup, placement, top).map((rate) => RATES[rate]))])),
   };
 }
 

@@ -30,8 +30,8 @@ export const ownBest = (now, placement) =>
 export const best = (now) => Math.min(...ROWS.map((placement) => ownBest(now, placement).median));
 
 /** Which rates are usable: every seed is within the tolerance of the best. */
-export function usable(now, warmup, placement) {
-  const limit = best(now) + now.tolerance;
+export function usable(now, warmup, placement, top = best(now)) {
+  const limit = top + now.tolerance;
   return RATES.flatMap((_, rate) => (cellAt({ ...now, warmup, placement, rate }).worst <= limit ? [rate] : []));
 }
 
