@@ -7,15 +7,15 @@ NAME = "budget"
 MOMENTS = (100, 200, 500, 1000)  # and the end, 2000
 RATES = [5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
 WARMUPS = [0, 100, 400]
-DECISIVE = ((1e-3, 100), (2e-3, 400), (4e-3, 400))  # the equal rate, and the best ones
+# The equal rate, and all that are a placement's best from one of the initializations
+DECISIVE = ((1e-3, 100), (4e-3, 100), (2e-3, 400), (4e-3, 400), (8e-3, 400))
 PLACEMENTS = ["post", "pre", "peri", "deepnorm"]
 
 
 def pairs(vocab_size):
-    """Four placements at six rates with three warm-ups: three seeds from Xavier's initialization.
+    """Four placements, two initializations, six rates, three warm-ups, three seeds of each.
 
-    From GPT-2's as well, one seed, and three where the best rates are. Xavier's decisive cells
-    have two seeds more.
+    The decisive cells have two seeds more.
     """
     training = TrainConfig(
         steps=2000, batch_size=8, decay="cosine", log_every=100, measure_at=MOMENTS
@@ -24,12 +24,9 @@ def pairs(vocab_size):
     for init in ("xavier", "gpt2"):
         models = grid(GPTConfig(vocab_size=vocab_size, init=init), placement=PLACEMENTS)
         for seed in range(3):  # the outermost: a study that is stopped has something to compare
-            few = init == "gpt2" and seed > 0
-            rates, warmups = (RATES[1:4], [400]) if few else (RATES, WARMUPS)
-            every += models * grid(training, warmup=warmups, lr=rates, seed=[seed])
-    models = grid(GPTConfig(vocab_size=vocab_size), placement=PLACEMENTS)
-    for lr, warmup in DECISIVE:
-        every += models * grid(training, warmup=[warmup], lr=[lr], seed=[3, 4])
+            every += models * grid(training, warmup=WARMUPS, lr=RATES, seed=[seed])
+        for lr, warmup in DECISIVE:
+            every += models * grid(training, warmup=[warmup], lr=[lr], seed=[3, 4])
     return every
 
 
