@@ -29,7 +29,7 @@ BUDGET = {"code_kb": 12, "data_kb": 40, "script_ms": 4, "axe": 0}
 # One interaction with a control that is drawn by lot: a range moves, anything else is clicked.
 ACT = """(root, [first, second]) => {
     const controls = [...root.querySelectorAll("button, input, [role=gridcell]")]
-        .filter((node) => node.getClientRects().length && !node.disabled);
+        .filter((node) => node.checkVisibility() && !node.disabled);
     const node = controls[Math.floor(first * controls.length)];
     if (node.type !== "range") return node.click();
     node.value = +node.min + second * (node.max - node.min);

@@ -6,77 +6,73 @@
 import base64
 import hashlib
 import json
-import math
 from pathlib import Path
 
-from _gpt_figures import gradient_highway, learning_rate_map
+import numpy as np
+from sklearn.datasets import load_digits
+
+from _gpt_figures import gradient_highway, learning_rate_map, training_race
 from normlib.results import Runs
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "normlib" / "results"
 DATA = ROOT / "normlib" / "widgets" / "data"
 
-SHIFT_CURVES = ("test_accuracy", "test_loss", "loss_range", "gradient_range")
-SHIFT_LAYERS = ("drift_mean", "drift_log_sd", "drift_values", "gradient_shift", "gradient_cosine")
+SHIFT_CURVES = ("test_accuracy", "test_loss", "loss_range")
+SHIFT_LAYERS = ("drift_mean", "gradient_shift")
 
 
 def covariate_shift(published=PUBLISHED):
-    """Four networks learn digits: histograms of a unit per layer, curves and measures.
+    """Four networks that learned digits, seed 0, and the digits themselves.
 
     Returns
     -------
     dict
         ``steps`` are the moments, the first axis of everything else. ``histograms`` holds per norm
-        a base64 string of bytes, the counts of `images` images by (step, layer, bin), of the
-        network of seed 0; bins lie between `edges`, and the outer two are open. ``curves`` are
-        numbers, ``layers`` rows of one number per layer, both means over the seeds.
+        a base64 string of bytes, the counts of `images` images by (step, layer, bin); bins lie
+        between `edges`, and the outer two are open. ``curves`` are numbers, ``layers`` rows of one
+        number per layer, all to three digits. ``pixels`` has a letter per pixel, from A for 0 to
+        Q for 16, image by image, and ``labels`` a figure per image.
     """
     path = published / "covariate_shift.json"
-    runs = Runs.load(path).filter(lr=0.1)
-    shown = {run["norm"]: run.probes for run in runs if "histogram" in run.probes}
-    first = next(iter(shown.values()))
-    steps = first["histogram"]["steps"]
-
-    def over_seeds(name, some):
-        return _mean([_at(steps, run.probes[name]) for run in some])
-
+    runs = Runs.load(path).filter(lr=0.1, seed=0)
+    first = runs[0].probes["histogram"]
+    steps = first["steps"]
+    digits = load_digits()
     document = {
         "source": hashlib.sha256(path.read_bytes()).hexdigest(),
         "lr": 0.1,
-        "seeds": len(runs.distinct("seed")),
         "images": runs[0]["n_probe"],
         "drift_steps": runs[0]["drift_steps"],
         "steps": steps,
-        "edges": first["histogram_edges"]["values"][0],
+        "edges": runs[0].probes["histogram_edges"]["values"][0],
         "norms": {},
     }
-    for norm, probes in shown.items():
-        some = runs.filter(norm=norm)
-        losses = [_at(steps, {"steps": run.steps, "values": run.loss}) for run in some]
+    for run in runs:
+        probes = run.probes
         counts = [n for step in probes["histogram"]["values"] for layer in step for n in layer]
-        document["norms"][norm] = {
-            "units": probes["histogram_units"]["values"][0],
+        document["norms"][run["norm"]] = {
             "histograms": base64.b64encode(bytes(counts)).decode(),
-            "curves": {"loss": _mean(losses)}
-            | {name: over_seeds(name, some) for name in SHIFT_CURVES},
-            "layers": {name: over_seeds(name, some) for name in SHIFT_LAYERS},
+            "curves": {name: _at(steps, probes[name]) for name in SHIFT_CURVES},
+            "layers": {name: _at(steps, probes[name]) for name in SHIFT_LAYERS},
         }
-    return document
+    pixels = digits.data.astype(np.uint8) + ord("A")
+    return document | {
+        "pixels": pixels.tobytes().decode(),
+        "labels": "".join(map(str, digits.target)),
+    }
 
 
 def _at(steps, curve):
-    """The values that were logged at these steps; None after a divergence."""
+    """The values that were measured at these steps, rounded; None after a divergence."""
     known = dict(zip(curve["steps"], curve["values"], strict=True))
-    return [known.get(step) for step in steps]
+    return [_rounded(known.get(step)) for step in steps]
 
 
-def _mean(rows):
-    """The mean over the first axis of nested lists, to three digits; None if one is None."""
-    if any(row is None for row in rows):
-        return None
-    if isinstance(rows[0], list):
-        return [_mean(column) for column in zip(*rows, strict=True)]
-    return float(f"{math.fsum(rows) / len(rows):.3g}")  # fsum: the same bytes everywhere
+def _rounded(value):
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return None if value is None else float(f"{value:.3g}")
 
 
 def encoded(document):
@@ -86,7 +82,7 @@ def encoded(document):
 
 if __name__ == "__main__":
     DATA.mkdir(parents=True, exist_ok=True)
-    for figure in (covariate_shift, gradient_highway, learning_rate_map):
+    for figure in (covariate_shift, gradient_highway, learning_rate_map, training_race):
         path = DATA / f"{figure.__name__}.json"
         size = path.write_bytes(encoded(figure()))
         print(f"{size:,} bytes: {path}")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from normlib.gpt import load_text
+from normlib.gpt import Text, load_text
+from normlib.gpt.data import TRAINING_SHARE
 from normlib.placements import MEASURED
 from normlib.results import Runs
 
@@ -33,9 +34,7 @@ def unigram_level(runs):
     ValueError
         If this Python's corpus is not the one that the runs were trained on.
     """
-    train, val, size = _halves(runs)
-    counts = np.bincount(train, minlength=size) + 1  # no character is impossible
-    return rounded(-np.log(counts / counts.sum())[val].mean())
+    return letters_of(*_halves(_text_of(runs)))
 
 
 def pair_level(runs):
@@ -46,17 +45,31 @@ def pair_level(runs):
     ValueError
         If this Python's corpus is not the one that the runs were trained on.
     """
-    train, val, size = _halves(runs)
+    return pairs_of(*_halves(_text_of(runs)))
+
+
+def letters_of(train, val, size):
+    """Loss of the letter frequencies of some numbers on others, all of them below `size`."""
+    counts = np.bincount(train, minlength=size) + 1  # no character is impossible
+    return rounded(-np.log(counts / counts.sum())[val].mean())
+
+
+def pairs_of(train, val, size):
+    """Loss of the frequencies of pairs."""
     counts = np.full((size, size), 0.1)  # no pair is impossible
     np.add.at(counts, (train[:-1], train[1:]), 1)
     logs = np.log(counts / counts.sum(axis=1, keepdims=True))
     return rounded(-logs[val[:-1], val[1:]].mean())
 
 
-def _halves(runs):
+def _text_of(runs):
     text = load_text()
     if {run.provenance["corpus"]["sha256"] for run in runs} != {text.sha256}:
         raise ValueError("the runs were trained on the text of another version of Python.")
+    return text
+
+
+def _halves(text):
     train, val = (text.split(part, block_size=1).numpy() for part in ("train", "val"))
     return train, val, text.vocab_size
 
@@ -174,4 +187,29 @@ def learning_rate_map(folder=RESULTS):
         "letters": unigram_level(runs),
         "pairs": pair_level(runs),
         "loss": losses(runs, [*axes]),
+    }
+
+
+RACE_TEXT = 240_000  # characters; more would take longer to load than they teach
+
+
+def training_race(folder=RESULTS):
+    """The end of the book's text, its characters, and what letters and pairs of them tell.
+
+    Raises
+    ------
+    ValueError
+        If this Python's corpus is not the one that the study `budget` was trained on.
+    """
+    content = _text_of(Runs.load(folder / "budget.json")).content
+    part = Text(content[content.index("\n", len(content) - RACE_TEXT) + 1 :], "race")
+    halves = _halves(part)
+    return {
+        "source": hashlib.sha256(content.encode()).hexdigest(),
+        "prompt": "The ",
+        "share": TRAINING_SHARE,
+        "letters": letters_of(*halves),
+        "pairs": pairs_of(*halves),
+        "chars": part.chars,
+        "text": part.content,
     }

@@ -3,8 +3,9 @@
 matplotlib writes our palette's colors into the SVG as they are. Exchanging them for the dark
 palette's makes the same figure for a dark page, and the stylesheet shows one of the two.
 
-An interactive figure is a <div> with its traits. A page gets one script for each kind of figure
-that is on it, joined from the library's sources; no kernel state, which nothing would read.
+An interactive figure is a <div> with its traits. A page with figures gets a small script that loads
+those of its figures when they come near, joined from the library's sources; no kernel state, which
+nothing would read.
 """
 
 import re
@@ -16,7 +17,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 
 from normlib import widgets
 from normlib.palette import DARK, LIGHT
-from normlib.widgets._modules import page_script
+from normlib.widgets._modules import loader, page_script
 
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')
 
@@ -55,14 +56,17 @@ PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)"')
 
 
 def write_scripts(app):
-    """One classic script for each figure; they must lie there before pages ask for checksums."""
+    """One classic script for each figure, and the loader, which must be there for its checksum."""
     if app.builder.format != "html":
         return
     folder = Path(app.outdir, "_static", "figures")
     folder.mkdir(parents=True, exist_ok=True)
+    scripts = {}
     for name in widgets.__all__:
         script = page_script(name, getattr(widgets, name)._file, minify=rcssmin.cssmin)
-        (folder / f"{name}.js").write_text(rjsmin.jsmin(script), encoding="utf-8")
+        scripts[name] = rjsmin.jsmin(script)
+    for name, script in {**scripts, "load": rjsmin.jsmin(loader(scripts))}.items():
+        (folder / f"{name}.js").write_text(script, encoding="utf-8")
 
 
 def add_scripts(app, pagename, templatename, context, doctree):
@@ -70,8 +74,8 @@ def add_scripts(app, pagename, templatename, context, doctree):
         return
     # MyST-NB would add it after us: half a megabyte for a gallery, and no kernel to speak to.
     NbMetadataCollector.get_js_files(app.env, pagename).pop("ipywidgets_state", None)
-    for name in sorted(set(PLACE.findall(context["body"]))):
-        app.add_js_file(f"figures/{name}.js", loading_method="defer")
+    if PLACE.search(context["body"]):
+        app.add_js_file("figures/load.js", loading_method="defer")
 
 
 def setup(app):

@@ -7,6 +7,7 @@ from normlib.widgets.layer_norm_geometry import LayerNormGeometry
 from normlib.widgets.learning_rate_map import LearningRateMap
 from normlib.widgets.precision_lab import PrecisionLab
 from normlib.widgets.shared_statistics import SharedStatistics
+from normlib.widgets.training_race import TrainingRace
 
 __all__ = [
     "BatchDependence",
@@ -16,4 +17,5 @@ __all__ = [
     "LearningRateMap",
     "PrecisionLab",
     "SharedStatistics",
+    "TrainingRace",
 ]

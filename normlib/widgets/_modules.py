@@ -7,6 +7,7 @@ that speaks of placements gets those that were measured as PLACEMENTS, and a col
 
 import json
 import re
+import zlib
 from pathlib import Path
 
 from normlib.placements import MEASURED, PLACEMENTS
@@ -35,7 +36,8 @@ def module(file, minify=str):
 
 def _told(row):
     """What a figure says and draws of a placement."""
-    return {name: getattr(row, name) for name in ("label", "where", "norms", "alpha", "dash")}
+    told = ("label", "where", "formula", "norms", "alpha", "final_norm", "dash")
+    return {name: getattr(row, name) for name in told}
 
 
 def _colors(theme, field):
@@ -50,6 +52,13 @@ def page_script(name, file, minify=str):
     figure = module(file, minify).replace("export default ", "const figure = ", 1)
     end = f'start("{name}", figure);'
     return "\n".join(["(() => {", '"use strict";', *parts, figure, end, "})();\n"])
+
+
+def loader(scripts):
+    """A classic script for a page with figures: it loads theirs when they are near."""
+    versions = {name: f"{zlib.crc32(text.encode()):08x}" for name, text in scripts.items()}
+    text = (HERE / "js" / "load.js").read_text(encoding="utf-8")
+    return f'"use strict";\n{{\nconst versions = {_literal(versions)};\n{text}}}\n'
 
 
 def _with_imports(file, seen=None):

@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 import any_machine  # noqa: F401
 from browsing import BUILD, launch
+from engines import open_lab
 from figures import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +63,11 @@ def figure(stage):
         return stage.open(name, viewport=size, color_scheme=theme, **options)
 
     return mount
+
+
+@pytest.fixture(scope="session")
+def lab(browser):
+    """A page that has what the figures train with, as `lab`."""
+    page = open_lab(browser)
+    yield page
+    page.close()

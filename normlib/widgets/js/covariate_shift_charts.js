@@ -1,123 +1,121 @@
-// Internal covariate shift on trial: the distributions of a unit in one network, and curves over training.
-import { attr, bytes, fmt, h, path, scale } from "./core.js";
+// The covariate shift in pictures: eight layers of a network as ridges, and losses over the steps.
+import { attr, clamp, fmt, h, path, scale } from "./core.js";
+import { BINS, LAST, LAYERS, NORMS, STEPS } from "./covariate_shift_run.js";
 
-export const NORMS = {
-  none: { name: "No norm", dash: "" },
-  batch: { name: "Batch norm", dash: "" },
-  noisy_batch: { name: "Noisy batch norm", dash: "7 3" },
-  layer: { name: "LayerNorm", dash: "2 3" },
-};
-export const STEPS = DATA.steps;
-export const LAYERS = 8;
-const BINS = DATA.edges.length - 1;
-export const LAST = STEPS[STEPS.length - 1];
+const DASH = { none: "9 3 2 3", batch: "", noisy_batch: "7 3", layer: "2 3" };
+const W = 170, LEFT = 16, TOP = 26, GHOSTS = 6;
+const dashOf = (arm, i) => (i && arm.norm === arm.other ? "7 3" : DASH[arm.norm]);
 
-/** Something for each network. */
-export const forEachNorm = (make) =>
-  Object.fromEntries(Object.keys(NORMS).map((norm) => [norm, make(norm)]));
+export const swatch = (arm, i) => h(":svg", { class: "swatch", viewBox: "0 0 22 8", "aria-hidden": "true" },
+  h(":line", { x1: 0, x2: 22, y1: 4, y2: 4, "stroke-dasharray": dashOf(arm, i) }));
 
-/** Histograms of a norm as rows of counts: at(moment, layer) → BINS numbers. */
-function histograms(norm) {
-  const counts = bytes(DATA.norms[norm].histograms);
-  return (moment, layer) => {
-    const from = (moment * LAYERS + layer) * BINS;
-    return counts.subarray(from, from + BINS);
-  };
-}
-
-/** The value below which a share of the counts lies, even within a bin. */
-function percentile(counts, edges, share) {
-  let below = share * counts.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < counts.length; i++) {
-    if (below <= counts[i] && counts[i]) return edges[i] + (below / counts[i]) * (edges[i + 1] - edges[i]);
-    below -= counts[i];
+/** Outline of a histogram of one layer, a calm line through its bins, from a base line up. */
+function outline(histograms, layer, x, base, tall) {
+  const counts = histograms.subarray(layer * BINS, (layer + 1) * BINS), all = DATA.images;
+  const at = (i) => (counts[i - 1] ?? 0) / 4 + (counts[i] ?? 0) / 2 + (counts[i + 1] ?? 0) / 4;
+  const xs = [], ys = [];
+  for (let i = 0; i < BINS; i++) {
+    xs.push(x(i + 0.5));
+    ys.push(base - clamp((2.2 * at(i)) / all, 0, 1) * tall); // nearly half of the images fill it
   }
-  return edges[edges.length - 1];
+  return path(xs, ys);
 }
 
-const sqrtScale = (from, to) => (step) => from + Math.sqrt(step / LAST) * (to - from);
-
-/** One network: percentiles over training, and on the same axis the distribution now. */
-export function panel(norm) {
-  const read = histograms(norm);
-  const W = 166, H = 150, left = 22, right = 118, top = 6, bottom = 126;
-  const x = sqrtScale(left, right);
-  const y = scale([-6, 6], [bottom, top]);
+/** One network: a ridge per layer, or one layer large; thin lines are the moments before. */
+export function panel(arm, i, title, H, picked) {
+  const x = scale([0, BINS], [LEFT, W - 2]);
   const svg = h(":svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" });
-  for (const value of [-4, 0, 4]) {
-    svg.append(
-      h(":line", { class: "grid", x1: left, x2: W - 4, y1: y(value), y2: y(value) }),
-      h(":text", { class: "mute", x: left - 4, y: y(value) + 4, "text-anchor": "end" }, fmt(value, 0)));
-  }
-  for (const step of [0, 100, LAST]) {
-    svg.append(h(":text", { class: "mute", x: x(step), y: H - 8, "text-anchor": "middle" }, String(step)));
-  }
-  svg.append(h(":text", { class: "mute", x: (right + W) / 2 + 4, y: H - 8, "text-anchor": "middle" }, "now"));
-  const band = h(":path", { class: "band" }), middle = h(":path", { class: "line" });
-  const cursor = h(":line", { class: "cursor", y1: top, y2: bottom });
-  const now = h(":path", { class: "now" }), still = h(":path", { class: "start" });
-  svg.append(band, middle, still, now, cursor);
-  const box = h("div", { class: "panel " + norm }, h("p", {}, swatch(norm), NORMS[norm].name), svg);
+  const measured = h("span"), right = h("span", { class: "right" }), means = h("p", { class: "below" });
+  const rows = h(":g"), gone = h(":text", { class: "gone", x: W / 2, y: H / 2, "text-anchor": "middle" });
+  const zero = x((-DATA.edges[0] / (DATA.edges.at(-1) - DATA.edges[0])) * BINS);
+  svg.append(h(":line", { class: "zero", x1: zero, x2: zero, y1: 4, y2: H - 16 }), rows, gone,
+    ...[-4, 0, 4].map((v) => h(":text", {
+      class: "mute", x: x(((v - DATA.edges[0]) / (DATA.edges.at(-1) - DATA.edges[0])) * BINS), y: H - 3, "text-anchor": "middle",
+    }, fmt(v, 0))));
+  const box = h("div", { class: `panel ${arm.norm} ${i && arm.norm === arm.other ? "second" : ""}` },
+    h("p", {}, swatch(arm, i), title), svg, h("p", { class: "below" }, measured, right), means);
+  let drawn = "", ridges = [];
 
-  /** Outline of a histogram, bars to the right. */
-  function outline(counts) {
-    const size = 38 / 125; // half of the images in one bin fill the width
-    let d = `M${right + 6} ${y(DATA.edges[0])}`;
-    for (let i = 0; i < BINS; i++) {
-      const reach = (right + 6 + Math.min(counts[i] * size, 40)).toFixed(1);
-      d += `H${reach}V${y(DATA.edges[i + 1]).toFixed(1)}`;
-    }
-    return d + `H${right + 6}`;
+  function build(layer) {
+    drawn = layer;
+    const shown = layer ? [layer - 1] : Array.from({ length: LAYERS }, (_, l) => LAYERS - 1 - l);
+    const gap = (H - 22 - TOP) / (LAYERS - 1);
+    ridges = shown.map((l, k) => {
+      const base = layer ? H - 20 : TOP + k * gap, tall = layer ? H - 40 : gap * 1.6;
+      const ridge = { l, base, tall, area: h(":path", { class: "now" }), past: h(":path", { class: "past" }) };
+      ridge.node = h(":g", { class: "ridge", onclick: () => picked(layer ? 0 : l + 1) },
+        h(":rect", { class: "hit", x: 0, y: base - (layer ? H - 24 : gap - 1), width: W, height: layer ? H - 24 : gap }),
+        h(":line", { class: "base", x1: LEFT, x2: W - 2, y1: base, y2: base }), ridge.area, ridge.past,
+        h(":text", { class: "mute", x: 2, y: base - 2 }, String(l + 1)));
+      return ridge;
+    });
+    rows.replaceChildren(...ridges.map((ridge) => ridge.node));
   }
+
   return {
     box,
-    drawLayer(layer) {
-      const rows = STEPS.map((_, moment) => [0.15, 0.5, 0.85].map((p) => percentile(read(moment, layer), DATA.edges, p)));
-      const xs = STEPS.map(x);
-      const [low, mid, high] = [0, 1, 2].map((k) => rows.map((row) => y(row[k])));
-      attr(band, { d: path([...xs, ...xs.toReversed()], [...low, ...high.toReversed()]) + "Z" });
-      attr(middle, { d: path(xs, mid) });
-      attr(still, { d: outline(read(0, layer)) });
-    },
-    drawMoment(moment, layer) {
-      attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]) });
-      attr(now, { d: outline(read(moment, layer)) });
-    },
-    middleOf: (moment, layer) => percentile(read(moment, layer), DATA.edges, 0.5),
-  };
-}
-
-export const swatch = (norm) => h(":svg", { class: "swatch " + norm, viewBox: "0 0 22 8", "aria-hidden": "true" },
-  h(":line", { x1: 0, x2: 22, y1: 4, y2: 4, "stroke-dasharray": NORMS[norm].dash }));
-
-/** Four curves over training on one pair of axes, with a cursor. */
-export function chart() {
-  const W = 350, H = 190, left = 40, right = 342, top = 8, bottom = 150;
-  const x = sqrtScale(left, right);
-  const svg = h(":svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" });
-  const axes = h(":g"), cursor = h(":line", { class: "cursor", y1: top, y2: bottom });
-  const lines = {};
-  svg.append(axes);
-  for (const norm in NORMS) svg.append((lines[norm] = h(":path", { class: "line " + norm, "stroke-dasharray": NORMS[norm].dash })));
-  svg.append(cursor);
-  const heading = h("p", { class: "title" });
-  return {
-    box: h("div", {}, heading, svg),
-    draw({ title, range, ticks, log }, curves) {
-      const y = scale(range, [bottom, top], log);
-      heading.textContent = title;
-      axes.replaceChildren(
-        ...ticks.flatMap((tick) => [
-          h(":line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-          h(":text", { class: "mute", x: left - 5, y: y(tick) + 4, "text-anchor": "end" }, tick < 1 ? String(tick) : fmt(tick, tick % 1 ? 1 : 0))]),
-        ...[0, 10, 50, 100, 200, LAST].map((step) =>
-          h(":text", { class: "mute", x: x(step), y: bottom + 18, "text-anchor": "middle" }, String(step))),
-        h(":text", { class: "mute", x: right, y: bottom + 35, "text-anchor": "end" }, "step of training"));
-      for (const norm in NORMS) {
-        const ys = curves[norm].map((value) => (value == null || (log && value <= 0) ? NaN : y(value)));
-        attr(lines[norm], { d: path(STEPS.map(x), ys) });
+    show(frames, moment, layer, texts) {
+      if (drawn !== layer) build(layer);
+      const now = frames[moment];
+      gone.textContent = now ? "" : "diverged";
+      for (const { l, base, tall, area, past } of ridges) {
+        const line = (seen) => outline(seen.histograms, l, x, base, tall);
+        attr(area, { d: now ? `${line(now)}V${base}H${LEFT}Z` : "" });
+        attr(past, { d: now ? frames.slice(Math.max(0, moment - GHOSTS), moment).map(line).join("") : "" });
       }
+      [measured.textContent, right.textContent, means.textContent] = texts;
     },
-    move: (moment) => attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]) }),
   };
 }
+
+/** Losses of all networks over the steps, with a cursor that a hand can drag. */
+export function strip(moved) {
+  const svg = h(":svg", { class: "strip", "aria-hidden": "true" }), cursor = h(":line", { class: "cursor" }), lines = h(":g"), axes = h(":g");
+  svg.append(axes, lines, cursor);
+  let x = null, held = false;
+  function follow(event) {
+    const at = event.clientX - svg.getBoundingClientRect().left;
+    moved(STEPS.reduce((best, step, i) => (Math.abs(x(step) - at) < Math.abs(x(STEPS[best]) - at) ? i : best), 0));
+  }
+  svg.addEventListener("pointerdown", (event) => {
+    held = true;
+    svg.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  svg.addEventListener("pointermove", (event) => held && follow(event));
+  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => (held = false));
+  return {
+    svg,
+    draw(arms, moment, width) {
+      const tall = 104, left = 30, right = width - 6, bottom = tall - 18, y = scale([0.08, 4], [bottom, 6], true);
+      x = (step) => left + Math.sqrt(step / LAST) * (right - left);
+      attr(svg, { height: tall });
+      axes.replaceChildren(
+        ...[0.1, 0.3, 1, 3].flatMap((loss) => [
+          h(":line", { class: "grid", x1: left, x2: right, y1: y(loss), y2: y(loss) }),
+          h(":text", { class: "mute", x: left - 6, y: y(loss) + 4, "text-anchor": "end" }, String(loss))]),
+        ...[0, 5, 30, 100, 200].map((step) => h(":text", { class: "mute", x: x(step), y: tall - 3, "text-anchor": "middle" }, String(step))),
+        h(":text", { class: "mute", x: right, y: tall - 3, "text-anchor": "end" }, "step"));
+      lines.replaceChildren(...arms.map((arm, i) => h(":path", {
+        class: `line ${arm.norm} ${i && arm.norm === arm.other ? "second" : ""}`, "stroke-dasharray": dashOf(arm, i),
+        d: path(arm.frames.map((_, k) => x(STEPS[k])), arm.frames.map((seen) => (seen?.loss > 0 ? y(seen.loss) : NaN))),
+      })));
+      attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]), y1: 2, y2: bottom });
+    },
+  };
+}
+
+/** All measures of one moment, one row per network; what a screen reader reads. */
+export function numbersTable() {
+  const columns = ["test loss", "right", "drift", "gradient change", "loss range"];
+  const caption = h("caption"), body = h("tbody");
+  const box = h("table", {}, caption, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "network"), columns.map((c) => h("th", { scope: "col" }, c)))), body);
+  return {
+    box,
+    show(text, rows) {
+      caption.textContent = text;
+      body.replaceChildren(...rows.map(({ title, cells }) => h("tr", {}, h("th", { scope: "row" }, title), cells.map((cell) => h("td", {}, cell)))));
+    },
+  };
+}
+export const titleOf = (arm) => (arm.other === undefined ? NORMS[arm.norm].name : `${NORMS[arm.norm].name}, weights × ${arm.scale}`);

@@ -1,0 +1,19 @@
+// Loads the script of a figure when its place comes near, or when an address asks for it: two of them
+// bring what they train on, and most readers never come to every figure of a page.
+const folder = document.currentScript.src.replace(/[^/]*$/, ""), asked = new Set();
+
+function load(name) {
+  if (asked.has(name) || !Object.hasOwn(versions, name)) return;
+  asked.add(name);
+  const script = document.createElement("script");
+  script.src = `${folder}${name}.js?v=${versions[name]}`;
+  document.head.append(script);
+}
+
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
+}, { rootMargin: "1500px" });
+for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
+const linked = () => load(location.hash.slice(1).split("?")[0]);
+linked();
+addEventListener("hashchange", linked);
