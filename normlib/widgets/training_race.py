@@ -72,7 +72,7 @@ class TrainingRace(Figure):
         "stays at the frequencies of the letters, while post-norm with a warm-up and pre-norm go "
         "on to learn words. Where scripts run, they train here, in the page."
     )
-    _room = (730, 1000)
+    _room = (610, 745)
 
     arms = t.List(t.Dict(), ARMS, minlen=1, maxlen=MOST_ARMS).tag(sync=True)
     seed = t.Int(0, min=0, max=9999).tag(sync=True)

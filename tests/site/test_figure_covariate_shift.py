@@ -8,7 +8,7 @@ import pytest
 import traitlets
 
 import normlib as nl
-from live_pages import WASM, WORKERS, open_live
+from live_pages import WORKERS, open_live
 from normlib.widgets import CovariateShift
 from normlib.widgets._modules import HERE
 
@@ -225,7 +225,7 @@ def test_a_divergence_is_a_result(live):
     assert one.faults == []
 
 
-@pytest.mark.parametrize("sources", ["", WASM, WORKERS])
+@pytest.mark.parametrize("sources", ["", WORKERS])
 def test_where_a_page_forbids_it_trains_all_the_same(live, sources):
     traits = {"compare": "scales", "norm": "layer", "scale": 2}
     one = live(traits, sources=sources)

@@ -27,6 +27,11 @@ from normlib.widgets import LayerNormGeometry
 geometry = LayerNormGeometry()
 geometry
 """
+RACE = """
+from normlib.widgets import TrainingRace
+race = TrainingRace(size="small", arms=[{"depth": 2, "lr": 0.008}, {"placement": "post"}])
+race
+"""
 
 
 def eventually(get, wanted, seconds=START):
@@ -41,7 +46,7 @@ def eventually(get, wanted, seconds=START):
 def lab(book, tmp_path_factory):
     """The address of a JupyterLab of its own, and the folder of its kernels' connection files."""
     folder = tmp_path_factory.mktemp("lab")
-    cells = [nbformat.v4.new_code_cell(NOTEBOOK.strip()), nbformat.v4.new_code_cell("1 + 1")]
+    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (NOTEBOOK, RACE, "1 + 1")]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(notebook, folder / "figure.ipynb")
@@ -154,6 +159,24 @@ def test_keys_in_a_figure_do_not_reach_the_notebook(page, ask):
     expect(notebook).to_have_count(before + 1)
 
 
+def test_python_gets_the_curves_of_a_race(page, ask):
+    cell = page.locator(".jp-Cell").nth(1)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    race = page.locator(".nl-race")
+    race.wait_for()
+    race.scroll_into_view_if_needed()
+    race.get_by_role("button", name="Train", exact=True).click()
+    expect(race.locator(".nl-says")).to_contain_text("After 300 steps")
+    eventually(lambda: ask("[len(losses) for losses in race.losses]"), [300, 300])
+    eventually(lambda: ask("race.stats['steps']"), [300, 300])
+    first, last = ask("[race.losses[0][0], race.stats['val_loss'][0]]")
+    assert last < first - 1
+    assert ask("race.seed") == 0
+    race.get_by_role("button", name="New weights").click()
+    eventually(lambda: ask("race.seed"), 1)
+
+
 def test_it_follows_the_theme_of_the_lab(page):
     figure = page.locator(".nl-geometry")
     expect(figure).to_have_attribute("data-theme", "light")
@@ -171,6 +194,10 @@ def test_every_figure_of_the_gallerys_notebook_is_live(lab, browser):
         figure = cell.locator(".nl")
         figure.wait_for()
         before = figure.text_content()
-        figure.locator("input[type=range]").first.press("End")
+        ranges = figure.locator("input[type=range]")
+        if ranges.count():
+            ranges.first.press("End" if name != "CovariateShift" else "Home")
+        else:
+            figure.get_by_role("button").first.press("Enter")
         expect(figure).not_to_have_text(before)
     page.close()

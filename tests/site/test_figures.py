@@ -71,6 +71,24 @@ def test_all_stand_on_the_gallery(stage):
     assert len(ids) == len(set(ids)) > 0
 
 
+def test_a_script_is_loaded_when_its_figure_comes_near(stage):
+    page = stage.gallery(viewport={"width": 1280, "height": 900})
+
+    def loaded():
+        return {name for name in NAMES for url in page.requests if f"/figures/{name}.js" in url}
+
+    mounted(page, "TrainingRace")
+    assert "TrainingRace" in loaded()
+    assert not loaded() & {"LearningRateMap", "GradientHighway"}
+    mounted(page, "LearningRateMap")
+    assert "LearningRateMap" in loaded()
+    page.requests.clear()
+    page.goto(page.url.partition("#")[0] + "#PrecisionLab?algorithm=welford", wait_until="load")
+    page.reload(wait_until="load")
+    page.wait_for_selector('.normlib-figure[data-figure="PrecisionLab"][data-mounted]')
+    assert "PrecisionLab" in loaded()
+
+
 def test_no_page_carries_the_state_of_a_kernel(book):
     for page in pages():
         text = page.read_text(encoding="utf-8")

@@ -191,7 +191,8 @@ def compressed(name):
 
 
 # Each width and each theme once; the other two pairs repeat both, so they run with the slow tests,
-# and with them the contrast of thousands of colored words, which takes as long as all else.
+# and with them the contrast of thousands of colored words, which takes as long as all else. What
+# axe finds depends on the theme more than on the width: of the first two, the dark one asks it.
 VISITS = [(1280, "light"), (390, "dark")]
 LATER = [(1280, "dark"), (390, "light")]
 
@@ -203,7 +204,8 @@ LATER = [(1280, "dark"), (390, "light")]
 def test_a_page_is_sound(visit, name, width, theme):
     """One visit for all checks: to open a page and to look at all of it is what takes the time."""
     page = visit(name, width, theme)
-    checks = CHECKS if (width, theme) in VISITS else (*CHECKS, unreadable_code)
+    checks = [check for check in CHECKS if check is not violations or (width, theme) != VISITS[0]]
+    checks += [] if (width, theme) in VISITS else [unreadable_code]
     found = {check.__name__: check(page) for check in checks}
     assert {name: faults for name, faults in found.items() if faults} == {}
 

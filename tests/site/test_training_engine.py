@@ -11,7 +11,7 @@ from engines import flat, in_page, parameters, trained
 from normlib.gpt import GPT, GPTConfig, TrainConfig, learning_rate, probes
 from normlib.placements import PLACEMENTS
 
-TINY = {"vocab_size": 21, "n_layer": 2, "n_embd": 32, "n_head": 4, "block_size": 16}
+TINY = {"vocab_size": 21, "n_layer": 2, "n_embd": 16, "n_head": 2, "block_size": 12}
 TRAIN = """({ config, wasm, weights, batches, rates }) => {
     const model = lab.createGPT(lab.createNumbers({ wasm }), config, 0), losses = [];
     lab.write(model, weights);
@@ -47,7 +47,7 @@ def test_a_gpt_learns_as_in_pytorch(lab, placement, norm, init, wasm):
         assert np.linalg.norm(np.subtract(got["grads"][name], expected)) < 1e-4 * size, name
     model = GPT(config, seed=1)
     assert got["count"] == model.num_parameters()
-    idx, targets = (torch.tensor(x).view(4, 16) for x in given["batches"][0])
+    idx, targets = (torch.tensor(x).view(4, 12) for x in given["batches"][0])
     assert got["inside"]["rms"] == pytest.approx(probes.residual_rms(model, idx, targets), rel=1e-4)
     slopes = probes.stream_grad_norm(model, idx, targets)
     assert got["inside"]["gradient"] == pytest.approx(slopes, rel=1e-4)

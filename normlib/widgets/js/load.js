@@ -12,7 +12,7 @@ function load(name) {
 
 const near = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
-}, { rootMargin: "1500px" });
+}, { rootMargin: "1000px" });
 for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
 const linked = () => load(location.hash.slice(1).split("?")[0]);
 linked();

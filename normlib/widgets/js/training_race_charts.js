@@ -85,6 +85,6 @@ export function profileChart(title, of) {
         ...row.flatMap((v, l) => (v === v ? [h(":circle", { class: "arm-" + i, cx: x(l), cy: y(Math.log10(v)), r: 2.5 })] : [])),
       ]));
   }
-  return { box: h("figure", {}, h("figcaption", {}, title), svg), svg, draw };
+  return { box: h("div", { class: "profiled" }, h("p", {}, title), svg), svg, draw };
 }
 const powerText = (power) => ({ 0: "1", 1: "10", 2: "100", [-1]: "0.1", [-2]: "0.01" }[power] ?? "10" + String(power).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻"));
