@@ -59,7 +59,8 @@ export function panel(arm, i, title, H, picked) {
       const now = frames[moment];
       gone.textContent = now ? "" : "diverged";
       for (const { l, base, tall, area, past } of ridges) {
-        const line = (seen) => outline(seen.histograms, l, x, base, tall);
+        const key = `${l} ${base} ${tall}`, line = (seen) => // drawn once, shown in many moments
+          ((seen.lines ??= {})[key] ??= outline(seen.histograms, l, x, base, tall));
         attr(area, { d: now ? `${line(now)}V${base}H${LEFT}Z` : "" });
         attr(past, { d: now ? frames.slice(Math.max(0, moment - GHOSTS), moment).map(line).join("") : "" });
       }
@@ -72,7 +73,7 @@ export function panel(arm, i, title, H, picked) {
 export function strip(moved) {
   const svg = h(":svg", { class: "strip", "aria-hidden": "true" }), cursor = h(":line", { class: "cursor" }), lines = h(":g"), axes = h(":g");
   svg.append(axes, lines, cursor);
-  let x = null, held = false;
+  let x = null, held = false, drawn = "";
   function follow(event) {
     const at = event.clientX - svg.getBoundingClientRect().left;
     moved(STEPS.reduce((best, step, i) => (Math.abs(x(step) - at) < Math.abs(x(STEPS[best]) - at) ? i : best), 0));
@@ -88,6 +89,10 @@ export function strip(moved) {
     svg,
     draw(arms, moment, width) {
       const tall = 104, left = 30, right = width - 6, bottom = tall - 18, y = scale([0.08, 4], [bottom, 6], true);
+      const key = [width, ...arms.map((arm) => arm.norm + arm.frames.length + arm.frames.at(-1)?.loss)].join();
+      if (x) attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]) });
+      if (key === drawn) return;
+      drawn = key;
       x = (step) => left + Math.sqrt(step / LAST) * (right - left);
       attr(svg, { height: tall });
       axes.replaceChildren(

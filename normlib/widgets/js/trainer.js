@@ -35,15 +35,15 @@ function driveWorker(make) {
   postMessage({ here: true });
 }
 
+const addresses = new Map(); // make → where its worker's source lies; one for all arms of a page
 /** A worker from the sources of functions that call one another by name. */
 function spawn(parts, make) {
-  const source = [...parts, drive, driveWorker, make].map(String).join("\n");
-  const url = URL.createObjectURL(new Blob([`${source}\ndriveWorker(${make.name});`], { type: "text/javascript" }));
-  try {
-    return new Worker(url);
-  } finally {
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  if (!addresses.has(make)) {
+    const source = [...parts, drive, driveWorker, make].map(String).join("\n");
+    const blob = new Blob([`${source}\ndriveWorker(${make.name});`], { type: "text/javascript" });
+    addresses.set(make, URL.createObjectURL(blob));
   }
+  return new Worker(addresses.get(make));
 }
 
 /**
