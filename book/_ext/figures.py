@@ -29,12 +29,25 @@ def darken(svg):
 
 
 def show_both(app, pagename, templatename, context, doctree):
+    """Two pictures in place of one; the one that is not seen is never loaded, since it is lazy."""
+
     def twins(found):
-        light = _with_class(found[0], "on-light")
-        return light + _with_class(found[0].replace(".svg", ".dark.svg"), "on-dark dark-light")
+        light = _with_size(app, _with_class(found[0], "on-light"))
+        dark = light.replace(".svg", ".dark.svg").replace("on-light", "on-dark dark-light")
+        return light + dark
 
     if "body" in context:
         context["body"] = IMAGE.sub(twins, context["body"])
+
+
+def _with_size(app, tag):
+    """The tag with the size of its picture, so that nothing moves when it comes, and lazy."""
+    name = re.search(r'src="[^"]*_images/([^"]+)"', tag)[1]
+    sources = {Path(new).name: old for old, (_, new) in app.env.images.items()}
+    svg = Path(app.srcdir, sources[name]).read_text(encoding="utf-8")
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # as matplotlib does
+    width, height = (round(float(points) * 4 / 3) for points in size)
+    return tag.replace("<img", f'<img loading="lazy" width="{width}" height="{height}"', 1)
 
 
 def _with_class(tag, name):

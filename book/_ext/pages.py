@@ -1,11 +1,10 @@
-"""What every page needs beyond the theme: maths without a network, numbers, versions, a mend."""
+"""What every page needs beyond the theme: numbers, versions, a mend."""
 
 import datetime
 import os
 import platform
 import re
-import shutil
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from pathlib import Path
 
 from docutils import nodes
@@ -13,7 +12,6 @@ from repository import git
 from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).parents[2]
-MATHJAX = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]  # 1.7 of the package's 24 MB
 
 
 def source_date():
@@ -81,24 +79,10 @@ def mend_page(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
-def copy_mathjax(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    source = Path(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline"))
-    target = Path(app.outdir, "_static", "mathjax")
-    for name in MATHJAX:
-        if (target / name).exists():
-            continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (source / "static/mathjax" / name).is_dir() else shutil.copyfile
-        copy(source / "static/mathjax" / name, target / name)
-
-
 def setup(app):
     app.add_transform(ClaimsInsideParagraphs)
     app.connect("config-inited", say_versions, priority=100)
     app.connect("env-get-outdated", pages_made_with_older_files)
     app.connect("write-started", number_by_chapter)
     app.connect("html-page-context", mend_page, priority=900)
-    app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

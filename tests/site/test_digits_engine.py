@@ -1,13 +1,9 @@
 """The networks that read digits in the page are those of the study of covariate shift."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 import _digits
 import _shift_measures
 

@@ -1,0 +1,155 @@
+"""Formulas are made by the build; the search finds compounds; pictures come when they are seen."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from fontTools.ttLib import TTFont
+
+from browsing import BUILD, pages
+from extensions import EXTENSIONS
+
+CONF = """
+import sys
+sys.path.insert(0, {folder!r})
+extensions = ["maths", "search"]
+html_math_renderer = "mathml"
+html_theme = "basic"
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """small(text) builds a page of reStructuredText; returns its HTML, and what Sphinx said."""
+
+    def build(text):
+        (tmp_path / "conf.py").write_text(CONF.format(folder=str(EXTENSIONS)), encoding="utf-8")
+        (tmp_path / "index.rst").write_text(f"Title\n=====\n\n{text}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+        done = subprocess.run(
+            [*command, str(tmp_path), str(tmp_path / "out")], capture_output=True, text=True
+        )
+        page = tmp_path / "out" / "index.html"
+        return page.read_text(encoding="utf-8"), done.returncode, done.stderr
+
+    return build
+
+
+def test_a_formula_becomes_mathml_with_its_number(small):
+    page, code, said = small(
+        ":math:`a < b`, see :eq:`one`.\n\n.. math:: x \\\\ y &= z\n   :label: one\n"
+    )
+    assert (code, said) == (0, "")
+    assert re.search(r'<span class="math[^>]*><math>.*?&lt;.*?</math></span>', page, re.S)
+    block = re.search(r'(?s)<div class="math.*?</div>\n', page)[0]
+    assert 'id="equation-one"' in block
+    assert "<mtable" in block  # two rows
+    assert '<span class="eqno">(1)<a class="headerlink" href="#equation-one"' in block
+
+
+def test_what_is_no_formula_fails_the_build_with_its_line(small):
+    page, code, said = small("Good.\n\n:math:`\\frac{1}`\n")
+    assert code != 0
+    assert re.search(r"index\.rst:6: WARNING: no formula: .* in '.*frac\{1\}'", said)
+    assert "frac{1}" in page  # a reader would at least see what was meant
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("a pre-norm model", ["pre", "norm", "prenorm"]),
+        ("its LayerNorm layer", ["layernorm", "layer", "norm"]),
+        ("a batch norm here", ["batch", "norm", "batchnorm"]),
+        ("the warm-up", ["warm", "warmup"]),
+    ],
+)
+def test_a_compound_is_found_however_it_is_written(small, tmp_path, written, asked):
+    small(written)
+    index = (tmp_path / "out" / "searchindex.js").read_text(encoding="utf-8")
+    terms = re.search(r'"terms": \{(.*?)\}', index)[1]
+    for word in asked:
+        assert f'"{word}": 0' in terms
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("prenorm", "GPT: pre against post"),
+        ("warmup", "GPT: pre against post"),
+        ("layernorm", "LayerNorm"),
+        ("batchnorm", "BatchNorm"),
+    ],
+)
+def test_the_search_of_the_book_finds_it(browser, book, word, page):
+    tab = browser.new_page()
+    tab.goto((book / "search.html").as_uri() + f"?q={word}")
+    tab.locator("#search-results li").first.wait_for()
+    assert page in tab.locator("#search-results").inner_text()
+    tab.close()
+
+
+def test_pages_load_no_search_and_no_script_for_formulas(book):
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert not re.search("<script[^>]*(mathjax|tex-mml)", text)
+        assert ("searchindex.js" in text) == (page.name == "search.html"), page.name
+
+
+def test_what_was_searched_for_is_marked(browser, book):
+    tab = browser.new_page()
+    tab.goto((book / "book" / "06_layer_norm.html").as_uri() + "?highlight=feature")
+    tab.locator("article .highlighted").nth(3).wait_for()
+    tab.close()
+
+
+def test_of_two_pictures_only_the_one_that_is_seen_is_loaded(browser, book):
+    for theme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+        tab, asked = context.new_page(), []
+        tab.on("request", lambda r, asked=asked: "_images" in r.url and asked.append(r.url))
+        tab.goto((book / "book" / "06_layer_norm.html").as_uri())
+        for picture in tab.locator("article figure").all():
+            picture.scroll_into_view_if_needed()
+            tab.wait_for_timeout(50)
+        assert asked
+        assert {url.endswith(".dark.svg") for url in asked} == {theme == "dark"}
+        sizes = tab.locator("article figure img").evaluate_all(
+            "(all) => all.map((img) => [+img.getAttribute('width'), +img.getAttribute('height')])"
+        )
+        assert all(width > 200 and height > 80 for width, height in sizes)
+        context.close()
+
+
+def test_without_scripts_there_is_one_picture_and_formulas_are_formulas(browser, book):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((book / "book" / "06_layer_norm.html").as_uri())
+    assert tab.locator("img.on-light").first.is_visible()
+    assert not tab.locator("img.on-dark").first.is_visible()
+    assert tab.locator("div.math math").first.bounding_box()["height"] > 15
+    context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_while_a_chapter_is_opened(browser, book, width):
+    for name in ("05_covariate_shift", "11_where_to_put_it"):
+        tab = browser.new_page(viewport={"width": width, "height": 900})
+        tab.add_init_script("""
+            window.shift = 0;
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) shift += entry.value;
+            }).observe({ type: "layout-shift", buffered: true });
+        """)
+        tab.goto((book / "book" / f"{name}.html").as_uri(), wait_until="load")
+        tab.wait_for_timeout(500)
+        assert tab.evaluate("shift") <= 0.02
+        tab.close()
+
+
+def test_the_font_has_another_name_than_its_source_and_its_licence_beside_it(book):
+    folder = BUILD / "_static" / "fonts"
+    names = TTFont(folder / "normlib-math.woff2")["name"]
+    assert names.getDebugName(1) == "Normlib Math"
+    assert "GUST" in (folder / "GUST-FONT-LICENSE.txt").read_text(encoding="utf-8")
+    assert (folder / "normlib-math.woff2").stat().st_size < 64_000
