@@ -176,7 +176,7 @@ def test_one_can_look_back_while_it_trains_and_afterwards(live):
     slider.press("End")
     one.until(lambda: one.get("step") == STEPS[-1])
     assert one.root.locator(".panel.none path.now").first.get_attribute("d") != first
-    box = one.root.locator("svg.strip").bounding_box()
+    box = one.root.locator("svg.strip").first.bounding_box()
     one.page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 40)
     one.page.mouse.down()
     one.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 40)
@@ -251,6 +251,42 @@ def test_out_of_sight_it_stops_and_leaves_nothing_behind(live):
     one.button("Train now").click()
     one.host.evaluate("(el) => el.remove()")
     one.until(lambda: one.page.workers == [])
+
+
+def test_ten_trainings_leave_nothing_behind(live):
+    one = live({"compare": "scales", "norm": "none"})
+    wire = one.page.context.new_cdp_session(one.page)
+    sizes = []
+    for _ in range(10):
+        one.root.locator(".go").click()
+        one.until(lambda: "Training now" in one.said())
+        one.button("Reset").click()
+        one.until(lambda: one.page.workers == [])
+        wire.send("HeapProfiler.collectGarbage")
+        sizes.append(one.page.evaluate("performance.memory.usedJSHeapSize"))
+    assert sizes[-1] < sizes[2] + 2e6
+
+
+def test_both_strips_have_all_networks_and_follow_a_hand(figure):
+    one = figure(NAME)
+    for strip in one.root.locator("svg.strip").all():
+        assert strip.locator("path.line").count() == 4
+        box = strip.bounding_box()
+        for share, low, high in ((0.9, 150, 295), (0.4, 5, 80)):
+            one.page.mouse.move(box["x"] + share * box["width"], box["y"] + 50)
+            one.page.mouse.down()
+            one.page.mouse.up()
+            one.settle()
+            assert low < one.get("step") < high
+    ends = (
+        one.root.locator("svg.strip >> nth=1")
+        .locator("path.line")
+        .evaluate_all(
+            "(all) => all.map((node) => +node.getAttribute('d').split('L').at(-1).split(' ')[1])"
+        )
+    )
+    order = sorted(range(4), key=lambda i: ends[i])  # high is good
+    assert order == sorted(range(4), key=lambda i: -right([*NORMS][i]))
 
 
 def test_a_ridge_opens_a_layer_and_closes_it(figure):

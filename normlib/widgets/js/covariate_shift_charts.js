@@ -69,8 +69,14 @@ export function panel(arm, i, title, H, picked) {
   };
 }
 
-/** Losses of all networks over the steps, with a cursor that a hand can drag. */
-export function strip(moved) {
+const STRIPS = { // what is drawn over the steps
+  loss: { title: "loss on new digits", of: (seen) => seen.loss, range: [0.08, 4], ticks: [0.1, 0.3, 1, 3], log: true, tick: String },
+  accuracy: { title: "right answers", of: (seen) => seen.accuracy, range: [0, 1], ticks: [0, 0.5, 1], log: false, tick: (v) => `${100 * v} %` },
+};
+
+/** Losses, or shares of right answers, of all networks over the steps, with a cursor that a hand can drag. */
+export function strip(kind, moved) {
+  const { title, of, range, ticks, log, tick } = STRIPS[kind];
   const svg = h(":svg", { class: "strip", "aria-hidden": "true" }), cursor = h(":line", { class: "cursor" }), lines = h(":g"), axes = h(":g");
   svg.append(axes, lines, cursor);
   let x = null, held = false, drawn = "";
@@ -88,24 +94,25 @@ export function strip(moved) {
   return {
     svg,
     draw(arms, moment, width) {
-      const tall = 104, left = 30, right = width - 6, bottom = tall - 18, y = scale([0.08, 4], [bottom, 6], true);
+      const tall = 112, left = 36, right = width - 6, bottom = tall - 18, top = 20, y = scale(range, [bottom, top], log);
       const key = [width, ...arms.map((arm) => arm.norm + arm.frames.length + arm.frames.at(-1)?.loss)].join();
-      if (x) attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]) });
-      if (key === drawn) return;
-      drawn = key;
-      x = (step) => left + Math.sqrt(step / LAST) * (right - left);
-      attr(svg, { height: tall });
-      axes.replaceChildren(
-        ...[0.1, 0.3, 1, 3].flatMap((loss) => [
-          h(":line", { class: "grid", x1: left, x2: right, y1: y(loss), y2: y(loss) }),
-          h(":text", { class: "mute", x: left - 6, y: y(loss) + 4, "text-anchor": "end" }, String(loss))]),
-        ...[0, 5, 30, 100, 200].map((step) => h(":text", { class: "mute", x: x(step), y: tall - 3, "text-anchor": "middle" }, String(step))),
-        h(":text", { class: "mute", x: right, y: tall - 3, "text-anchor": "end" }, "step"));
-      lines.replaceChildren(...arms.map((arm, i) => h(":path", {
-        class: `line ${arm.norm} ${i && arm.norm === arm.other ? "second" : ""}`, "stroke-dasharray": dashOf(arm, i),
-        d: path(arm.frames.map((_, k) => x(STEPS[k])), arm.frames.map((seen) => (seen?.loss > 0 ? y(seen.loss) : NaN))),
-      })));
-      attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]), y1: 2, y2: bottom });
+      if (key !== drawn) {
+        drawn = key;
+        x = (step) => left + Math.sqrt(step / LAST) * (right - left);
+        attr(svg, { height: tall, width });
+        axes.replaceChildren(
+          h(":text", { class: "mute", x: left, y: 11 }, title),
+          ...ticks.flatMap((value) => [
+            h(":line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
+            h(":text", { class: "mute", x: left - 5, y: y(value) + 4, "text-anchor": "end" }, tick(value))]),
+          ...[0, 10, 50, 150].map((step) => h(":text", { class: "mute", x: x(step), y: tall - 3, "text-anchor": "middle" }, String(step))),
+          h(":text", { class: "mute", x: right, y: tall - 3, "text-anchor": "end" }, "step"));
+        lines.replaceChildren(...arms.map((arm, i) => h(":path", {
+          class: `line ${arm.norm} ${i && arm.norm === arm.other ? "second" : ""}`, "stroke-dasharray": dashOf(arm, i),
+          d: path(arm.frames.map((_, k) => x(STEPS[k])), arm.frames.map((seen) => (seen && (of(seen) > 0 || !log) ? y(of(seen)) : NaN))),
+        })));
+      }
+      attr(cursor, { x1: x(STEPS[moment]), x2: x(STEPS[moment]), y1: top - 6, y2: bottom });
     },
   };
 }

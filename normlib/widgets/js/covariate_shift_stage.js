@@ -69,7 +69,7 @@ function guessText(run, bet) {
   const score = (arm) => (arm.diverged === undefined ? arm.frames.at(-1).accuracy : -1);
   const least = Math.min(...run.arms.map(score)), worst = run.arms.filter((arm) => score(arm) < least + 0.005).map((arm) => arm.norm);
   if (worst.length === 1 && worst[0] === bet) return " Your guess was right.";
-  return ` You guessed ${NORMS[bet].name}; worst ${worst.length > 1 ? "were, in a tie," : "was"} ${worst.map((norm) => NORMS[norm].name).join(" and ")}.`;
+  return ` You guessed ${NORMS[bet].name}; worst ${worst.length > 1 ? "were, in a tie," : "was"} ${worst.map((norm) => NORMS[norm].name).join(", ").replace(/, ([^,]*)$/, " and $1")}.`;
 }
 
 /** A measure early and late, in words, once all of it is there. */
@@ -91,9 +91,9 @@ function cellsOf(arm, moment, layer) {
  */
 export function makeStage(acts) {
   const words = makeWords(acts.train), deck = h("div", { class: "panels" }), settings = makeSettings(acts.set), numbers = numbersTable();
-  const losses = strip(acts.look), scrub = slider("Step", { min: 0, max: STEPS.length - 1, step: 1 }, acts.look);
+  const strips = [strip("loss", acts.look), strip("accuracy", acts.look)], scrub = slider("Step", { min: 0, max: STEPS.length - 1, step: 1 }, acts.look);
   const play = button("Play", acts.play), what = h("span", { class: "nl-note what" });
-  const box = h("div", { class: "nl-box" }, words.box, deck, losses.svg, scrub,
+  const box = h("div", { class: "nl-box" }, words.box, deck, h("div", { class: "strips" }, strips.map((one) => one.svg)), scrub,
     h("div", { class: "nl-bar" }, button("Train now", () => acts.train(null), { class: "nl-btn on go" }), play,
       button("New weights", acts.again), button("Reset", acts.reset), what),
     h("details", {}, h("summary", {}, "Change the training"), settings.box,
@@ -115,7 +115,7 @@ export function makeStage(acts) {
     const rows = run.arms.map((arm) => ({ title: titleOf(arm), cells: cellsOf(arm, moment, now.layer) }));
     run.arms.forEach((arm, i) => panels[i].show(arm.frames, moment, now.layer, [
       `${MEASURES[now.measure].name} ${short(measureAt(arm, moment, now.measure, now.layer))}`, `${rows[i].cells[1]} right`, meansOf(arm, now)]));
-    if (width) losses.draw(run.arms, moment, width);
+    if (width) for (const one of strips) one.draw(run.arms, moment, (width - 12) / 2);
     scrub.show(moment, String(STEPS[moment]));
     settings.show(now);
     words.show(run, now, playing, bet);
@@ -124,5 +124,5 @@ export function makeStage(acts) {
     what.textContent = `${run.recorded ? "Recorded" : "Trained here"}: rate ${rate}, weights × ${weights}, noise × ${noise}`;
     numbers.show(`Step ${STEPS[moment]}, ${now.layer ? `layer ${now.layer}` : "mean of the layers"}`, rows);
   }
-  return { box, show, watched: losses.svg, resize: (to) => (width = to), said: () => words.box.textContent };
+  return { box, show, watched: deck, resize: (to) => (width = to), said: () => words.box.textContent };
 }
