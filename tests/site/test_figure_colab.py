@@ -15,6 +15,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from jupyter_client import KernelManager
 
 from normlib import widgets
@@ -37,7 +38,8 @@ def python(tmp_path_factory):
     needed = ["ipykernel<7", "ipython-genutils", "numpy", "psygnal", "typing-extensions"]
     subprocess.run([*install, *needed], check=True)
     figures = ["--no-deps", "ipywidgets==7.7.1", floor.replace(">=", "=="), ROOT]
-    subprocess.run([*install, *figures], check=True)
+    with FileLock(tmp_path_factory.getbasetemp().parent / "wheel"):  # one folder builds them all
+        subprocess.run([*install, *figures], check=True)
     return python
 
 

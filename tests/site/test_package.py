@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 import normlib
 from chapters import cells
@@ -50,7 +51,8 @@ def wheel(tmp_path_factory):
     spec = importlib.util.spec_from_file_location("site_tool", ROOT / "tools" / "site.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    return tool.add_wheel(tmp_path_factory.mktemp("site"))
+    with FileLock(tmp_path_factory.getbasetemp().parent / "wheel"):  # one folder builds them all
+        return tool.add_wheel(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")
