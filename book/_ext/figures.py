@@ -31,8 +31,11 @@ def darken(svg):
 def show_both(app, pagename, templatename, context, doctree):
     """Two pictures in place of one; the one that is not seen is never loaded, since it is lazy."""
 
+    sources = {Path(new).name: old for old, (_, new) in app.env.images.items()}
+
     def twins(found):
-        light = _with_size(app, _with_class(found[0], "on-light"))
+        name = re.search(r'src="[^"]*_images/([^"]+)"', found[0])[1]
+        light = _with_size(_with_class(found[0], "on-light"), Path(app.srcdir, sources[name]))
         dark = light.replace(".svg", ".dark.svg").replace("on-light", "on-dark dark-light")
         return light + dark
 
@@ -40,11 +43,9 @@ def show_both(app, pagename, templatename, context, doctree):
         context["body"] = IMAGE.sub(twins, context["body"])
 
 
-def _with_size(app, tag):
+def _with_size(tag, picture):
     """The tag with the size of its picture, so that nothing moves when it comes, and lazy."""
-    name = re.search(r'src="[^"]*_images/([^"]+)"', tag)[1]
-    sources = {Path(new).name: old for old, (_, new) in app.env.images.items()}
-    svg = Path(app.srcdir, sources[name]).read_text(encoding="utf-8")
+    svg = picture.read_text(encoding="utf-8")
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # as matplotlib does
     width, height = (round(float(points) * 4 / 3) for points in size)
     return tag.replace("<img", f'<img loading="lazy" width="{width}" height="{height}"', 1)

@@ -21,7 +21,7 @@ export function driftOf(before, after) {
 /** Gradient shift: ‖G − G′‖ / ‖G‖ of each layer's weight after the layers before it took their step. */
 export function gradientShift(model, images, labels, rate) {
   const { F, first, size, weights, gradient, move } = model, kept = F.slice(first, first + 2 * size);
-  const shifts = weights.map(({ at, grad, n }, l) => {
+  return weights.map(({ at, grad, n }, l) => {
     if (l === 0) return 0; // no layer lies below the first one
     move(rate, l);
     gradient(images, labels);
@@ -34,7 +34,6 @@ export function gradientShift(model, images, labels, rate) {
     F.set(kept, first);
     return Math.sqrt(change / own);
   });
-  return shifts;
 }
 
 /** Loss range: the largest minus the smallest loss at six strides along the gradient, in nats. */
@@ -86,10 +85,9 @@ export function shiftArm(say) {
     train = takeRows(plan, order.slice(0, TRAIN));
     test = takeRows(plan, order.slice(TRAIN));
     probes = train.images.subarray(0, PROBES * 64);
-    model = createDigits(createNumbers({ wasm: plan.wasm, megabytes: 32 }), { ...plan.config, rows: TRAIN }, plan.seed);
+    model = createDigits(createNumbers({ megabytes: 32 }), { ...plan.config, rows: TRAIN }, plan.seed);
     const [batches, units, batch, probing] = [20000, 30000, 40000, 50000].map((stream) => chance(stream + plan.seed));
     chances = { batches, units, batch, probing };
-    say({ wasm: model.wasm });
   }
 
   function hear(message) {

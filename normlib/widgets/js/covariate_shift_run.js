@@ -50,12 +50,12 @@ function armsOf({ compare, norm, scale: c }) {
   return [1, c].map((times) => ({ norm, scale: times, share: times * times, eps: 0 })); // the law holds without eps
 }
 
-/** Train what a state asks for; heard(run) is called after every message. Returns the run, with stop(). */
+/** Train what a state asks for; heard() is called after every message. Returns the run, with stop(). */
 export function trainRun(state, heard) {
   const { compare, norm, rate, scale: times, noise, seed } = state;
   const run = { recorded: false, settings: { compare, norm, rate, scale: times, noise, seed }, refused: false };
   const plan = {
-    ...digits(), rate, noise, seed, frames: STEPS, ahead: DATA.drift_steps, steps: STEPS_IN_ALL, wasm: true, unit: 0,
+    ...digits(), rate, noise, seed, frames: STEPS, ahead: DATA.drift_steps, steps: STEPS_IN_ALL, unit: 0,
     binned: { least: DATA.edges[0], wide: DATA.edges[1] - DATA.edges[0], bins: BINS },
   };
   run.arms = armsOf(state).map((arm) => ({ ...arm, frames: [], over: false }));
@@ -67,7 +67,7 @@ export function trainRun(state, heard) {
     if (moment !== undefined) Object.assign((arm.frames[moment] ??= { drift: null }), measured);
     if (onPage) run.refused = true;
     if (over || diverged !== undefined || fault) Object.assign(arm, { over: true, diverged: diverged ?? (fault ? 0 : undefined), fault });
-    heard(run);
+    heard();
   }
   run.pause = (paused) => workers.forEach((worker) => worker.tell({ paused }));
   run.stop = () => workers.forEach((worker) => worker.stop());
@@ -109,7 +109,8 @@ export function verdict(run, measure, layer) {
   const [plain, noisy] = ["none", "noisy_batch"].map((norm) => run.arms.find((arm) => arm.norm === norm));
   if (lost.includes(plain) || lost.includes(noisy)) return [gone.trim(), ` Those that are left are right for ${run.arms.filter((arm) => !lost.includes(arm)).map(endOf).join(", ") || "nobody"}.`];
   if (measure === "gradient" && layer === 1) return ["No layer lies below the first, so nothing shifts its gradient.", " Choose a higher one."];
-  const [early, late] = earlyAndLate(noisy, measure, layer).map((x, i) => fmt(x / earlyAndLate(plain, measure, layer)[i], 1));
+  const [those, these] = [noisy, plain].map((arm) => earlyAndLate(arm, measure, layer));
+  const [early, late] = those.map((x, i) => fmt(x / these[i], 1));
   const where = layer && measure !== "loss_range" ? ` in layer ${layer}` : "";
   return [
     `With noise behind batch norm ${MEASURES[measure].told}${where} is ${early} times that without a norm to step ${STEPS[EARLY]}, and ${late} times after it.`,

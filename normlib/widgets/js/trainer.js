@@ -48,7 +48,7 @@ function spawn(parts, make) {
 
 /**
  * Start an arm. `parts` are the functions that it needs, `make` makes it, `plan` is its first message,
- * hear(message) what it says. Returns {tell(message), stop(), onPage()}.
+ * hear(message) what it says, {onPage} among it where no worker starts. Returns {tell(message), stop()}.
  */
 export function startArm(parts, make, plan, hear) {
   let worker = null, here = null, stopped = false, started = false;
@@ -86,7 +86,6 @@ export function startArm(parts, make, plan, hear) {
       stopped = true;
       worker?.terminate();
     },
-    onPage: () => here !== null,
   };
 }
 

@@ -55,9 +55,8 @@ export function* validate({ N, T, loss }, val, idx, targets) {
 }
 
 /**
- * The arm. It hears {plan} once, then {until} and {paused}. It says {parameters, wasm}, and then
- * {losses, ms, inside} after every slice, {text} now and then, and at `until` {reached, val}; or
- * {diverged}. All that it does is cut into small pieces by `yield`: on the page's own thread a
+ * The arm. It hears {plan} once, then {until} and {paused}. It says {losses, ms, inside} after every
+ * slice, {text} now and then, and at `until` {reached, val}; or {diverged}. All that it does is cut into small pieces by `yield`: on the page's own thread a
  * control must not wait for it.
  */
 export function raceArm(say) {
@@ -69,12 +68,10 @@ export function raceArm(say) {
     const known = new Map([...plan.chars].map((char, i) => [char, i]));
     const ids = Uint8Array.from(plan.text, (char) => known.get(char)), cut = Math.floor(plan.share * ids.length);
     [train, val] = [ids.subarray(0, cut), ids.subarray(cut)];
-    const numbers = createNumbers({ wasm: plan.wasm, megabytes: 96 });
-    model = createGPT(numbers, { ...plan.config, vocab: plan.chars.length }, plan.seed);
+    model = createGPT(createNumbers({ megabytes: 96 }), { ...plan.config, vocab: plan.chars.length }, plan.seed);
     rng = chance(50000 + plan.seed);
     [idx, targets] = [new Uint8Array(model.N), new Uint8Array(model.N)];
     life = live();
-    say({ parameters: model.count, wasm: model.wasm });
   }
 
   function hear(message) {

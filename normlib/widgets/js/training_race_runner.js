@@ -39,7 +39,7 @@ export function makeRace(heard) {
     workers = configs.map(wholeArm).map(({ placement, norm, lr, warmup, depth, init }, i) => {
       const { norms, alpha, final_norm: final } = PLACEMENTS[placement];
       const config = { layers: depth, heads: 4, width, block, batch: 8, norm, init, norms, alpha, final };
-      const plan = { config, seed, lr, warmup, total: TOTAL, wasm: true, text, chars, prompt, share };
+      const plan = { config, seed, lr, warmup, total: TOTAL, text, chars, prompt, share };
       return startArm(RACE_PARTS, raceArm, { plan }, (message) => hear(arms[i], message));
     });
   }
