@@ -5,14 +5,13 @@ python benchmarks/figures.py   measures on the built book, writes figures.json, 
 
 import datetime
 import json
-import platform
-import re
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
+from machine import processor
 from playwright.sync_api import sync_playwright
 
 from normlib import widgets
@@ -85,11 +84,9 @@ def measure(browser, folder):
             "axe": len(found.response["violations"]),
         })  # fmt: skip
         page.close()
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return {
         "date": datetime.date.today().isoformat(),
-        "cpu": cpu[1] if cpu else platform.processor(),
+        "cpu": processor(),
         "browser": f"Chromium {browser.version}",
         "interactions": ROUNDS,
         "budget": BUDGET,

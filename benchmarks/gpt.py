@@ -11,7 +11,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch loads
 
 import argparse
 import json
-import platform
 import re
 import statistics
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import processor
 from nanogpt_style import NanoGPT
 
 from normlib.gpt import GPTConfig, TrainConfig, Trainer, grid, load_text, sweep, train
@@ -233,11 +233,9 @@ def measure(text):
 
 def where(text, loads):
     """Where and when this was measured; `loads` are the load averages just before."""
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
-        "cpu": cpu[1] if cpu else platform.processor(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "load_average_before": [round(load, 2) for load in loads],
         **provenance(text, device),

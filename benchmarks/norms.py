@@ -12,7 +12,6 @@ import argparse
 import datetime
 import json
 import platform
-import re
 import statistics
 import time
 import tracemalloc
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import processor
 
 import normlib.functional as nf
 
@@ -143,11 +143,9 @@ def measure():
             for who in ("normlib", "textbook"):
                 times[who]["peak_over_output"] = peak_bytes(calls[who]) / (4 * np.prod(shape))
             results.append({"norm": name, "shape": shape, "direction": direction, "times": times})
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return {
         "date": datetime.date.today().isoformat(),
-        "cpu": cpu[1] if cpu else platform.processor(),
+        "cpu": processor(),
         "threads": torch.get_num_threads(),
         "dtype": "float32",
         "python": platform.python_version(),

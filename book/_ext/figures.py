@@ -5,9 +5,11 @@ palette's makes the same figure for a dark page, and the stylesheet shows one of
 
 An interactive figure is a <div> with its traits. A page with figures gets a small script that loads
 those of its figures when they come near, joined from the library's sources; no kernel state, which
-nothing would read.
+nothing would read. What stands in for it without scripts is a file that most readers never load.
 """
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from normlib import widgets
 from normlib.palette import DARK, LIGHT
 from normlib.widgets._modules import loader, page_script
 
+STILL = re.compile(r'<img alt="" src="data:image/svg\+xml;base64,([^"]+)">')
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')
 
 
@@ -35,17 +38,26 @@ def show_both(app, pagename, templatename, context, doctree):
 
     def twins(found):
         name = re.search(r'src="[^"]*_images/([^"]+)"', found[0])[1]
-        light = _with_size(_with_class(found[0], "on-light"), Path(app.srcdir, sources[name]))
+        light = _with_size(
+            _with_class(found[0], "on-light"),
+            Path(app.srcdir, sources[name]).read_text(encoding="utf-8"),
+        )
         dark = light.replace(".svg", ".dark.svg").replace("on-light", "on-dark dark-light")
         return light + dark
 
+    def still(found):
+        svg = base64.b64decode(found[1])
+        name = f"figures/still-{hashlib.sha256(svg).hexdigest()[:10]}.svg"
+        Path(app.outdir, "_static", name).write_bytes(svg)
+        address = context["pathto"](f"_static/{name}", resource=True)
+        return _with_size(f'<img alt="" src="{address}">', svg.decode())
+
     if "body" in context:
-        context["body"] = IMAGE.sub(twins, context["body"])
+        context["body"] = STILL.sub(still, IMAGE.sub(twins, context["body"]))
 
 
-def _with_size(tag, picture):
-    """The tag with the size of its picture, so that nothing moves when it comes, and lazy."""
-    svg = picture.read_text(encoding="utf-8")
+def _with_size(tag, svg):
+    """The tag with the size of its drawing, so that nothing moves when it comes, and lazy."""
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # as matplotlib does
     width, height = (round(float(points) * 4 / 3) for points in size)
     return tag.replace("<img", f'<img loading="lazy" width="{width}" height="{height}"', 1)

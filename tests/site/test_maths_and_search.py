@@ -1,5 +1,6 @@
 """Formulas are made by the build; the search finds compounds; pictures come when they are seen."""
 
+import json
 import re
 import subprocess
 import sys
@@ -73,20 +74,47 @@ def test_a_compound_is_found_however_it_is_written(small, tmp_path, written, ask
 
 
 @pytest.mark.parametrize(
-    ("word", "page"),
+    ("word", "page", "written"),
     [
-        ("prenorm", "GPT: pre against post"),
-        ("warmup", "GPT: pre against post"),
-        ("layernorm", "LayerNorm"),
-        ("batchnorm", "BatchNorm"),
+        ("prenorm", "GPT: pre against post", "pre-norm"),
+        ("warmup", "GPT: pre against post", "warm-up"),
+        ("layernorm", "LayerNorm", "layernorm"),
+        ("batchnorm", "BatchNorm", "batchnorm"),
     ],
 )
-def test_the_search_of_the_book_finds_it(browser, book, word, page):
-    tab = browser.new_page()
+def test_a_search_shows_what_it_found_and_leads_to_it(browser, book, word, page, written):
+    tab, faults = browser.new_page(), []
+    tab.on("console", lambda told: told.type == "error" and faults.append(told.text))
     tab.goto((book / "search.html").as_uri() + f"?q={word}")
-    tab.locator("#search-results li").first.wait_for()
-    assert page in tab.locator("#search-results").inner_text()
+    item = tab.locator("#search-results li", has_text=page).first
+    item.locator("p.context .highlighted").first.wait_for()
+    assert item.locator("p.context .highlighted").first.inner_text().lower() == written
+    assert 60 < len(item.locator("p.context").inner_text()) < 330
+    for _ in range(2):  # from the second page that one opens, too
+        item.get_by_role("link").click()
+        tab.locator("article .highlighted").first.wait_for()
+        tab.wait_for_timeout(300)
+        section = tab.locator(tab.evaluate("location.hash"))
+        first = section.locator(".highlighted:visible").first
+        assert first.inner_text().lower() == written
+        assert 0 <= first.bounding_box()["y"] < 720
+        tab.go_back()
+    assert faults == []
     tab.close()
+
+
+def test_the_text_of_a_page_is_words(book):
+    texts = {path.stem: path.read_text("utf-8") for path in (book / "_static/texts").rglob("*.js")}
+    assert len(texts) > 15
+    for name, text in texts.items():
+        told = re.match(r'searchTexts\("(?:book/)?(\w+)", (.*)\);$', text)
+        assert told[1] == name
+        sections = json.loads(told[2])
+        assert all(section and " · " in words for section, words in sections), name
+        prose = " ".join(words for _, words in sections)
+        assert not re.search(r"\\(frac|sqrt|gamma|mathrm|sigma)|</?m[a-z]+>", prose), name
+    assert "normlib.layer_norm(x, normalized_shape" in texts["api"]
+    assert "σ²" in texts["06_layer_norm"]
 
 
 def test_pages_load_no_search_and_no_script_for_formulas(book):

@@ -10,10 +10,15 @@ function load(name) {
   document.head.append(script);
 }
 
-const near = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
-}, { rootMargin: "1000px" });
-for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
+// Who only looks at the first screen pays for its figures alone; who moves finds the next ones ready.
+function watch(margin) {
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
+  }, { rootMargin: margin });
+  for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
+}
+watch("0px");
+for (const kind of ["scroll", "keydown"]) addEventListener(kind, () => watch("1000px"), { once: true });
 const linked = () => load(location.hash.slice(1).split("?")[0]);
 linked();
 addEventListener("hashchange", linked);
