@@ -45,7 +45,7 @@ def shorten(text):
     if len(text) <= ROOM:
         return text
     sentences = re.match(rf".{{{ENOUGH - 1},{ROOM - 2}}}[.?!]”?(?= )", text)
-    if sentences and len(sentences[0]) <= ROOM:
+    if sentences:
         return sentences[0]
     return text[:ROOM].rpartition(" ")[0].rstrip(",;:") + "…"
 
