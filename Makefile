@@ -46,7 +46,7 @@ notebooks: book
 	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
 
 # Pages, notebooks with and without solutions, wheel, and an archive of them all with its checksum.
-site: book
+site: book browser
 	$(PY) tools/site.py _build/site
 
 results: .venv/ready

@@ -2,8 +2,10 @@
 
 FOLDER becomes the site's root: the pages, the notebooks with solutions (notebooks/) and without
 (notebooks-without-solutions/), the wheel that the notebooks install, and all of these in one
-archive for reading without a network, with its checksum. Wheels of other versions that lie in
-FOLDER stay, because notebooks that people have kept ask for them; everything else there goes.
+archive for reading without a network, with its checksum. The pictures that shared links show lie
+beside the archive: they are named by the site's address, and of no use without a network. Wheels of
+other versions that lie in FOLDER stay, because notebooks that people have kept ask for them;
+everything else there goes.
 """
 
 import hashlib
@@ -12,6 +14,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import cards
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = "normalization-book.zip"
@@ -79,6 +83,7 @@ def main(site):
     if not (html / "index.html").exists():
         sys.exit(f"There is no book in {html}. Build it first: make")
     wheel = assemble(html, site)
+    cards.make(html, site)
     megabytes = (site / ARCHIVE).stat().st_size / 1e6
     print(f"{site} holds the site: {wheel.name}, {ARCHIVE} ({megabytes:.0f} MB)")
 

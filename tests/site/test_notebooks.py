@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import venv
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ipywidgets import Widget
 
 from chapters import PAGES, cells
 from extensions import extension
@@ -19,6 +21,7 @@ installs_itself = extension("nbexport").installs_itself
 ROOT = Path(__file__).parents[2]
 COLAB = ROOT / "tests" / "fixtures" / "colab_2026-08-19.txt"
 VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = VIEW.replace("view", "state")
 EXECUTABLE = [path for path in PAGES if cells(path)]
 notebooks = pytest.mark.parametrize("path", EXECUTABLE, ids=lambda p: p.stem)
 
@@ -69,6 +72,39 @@ def test_a_notebook_is_stored_without_outputs(notebook, path):
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
+
+
+def run_and_saved(figures):
+    """A notebook with these figures as outputs and their state, as JupyterLab saves it."""
+    notebook = nbformat.v4.new_notebook()
+    for figure in figures:
+        data, metadata = figure._repr_mimebundle_()
+        assert VIEW in data
+        output = nbformat.v4.new_output("execute_result", data, metadata=metadata)
+        notebook.cells.append(nbformat.v4.new_code_cell("figure", outputs=[output]))
+    notebook.metadata["widgets"] = {STATE: Widget.get_manager_state()}
+    return notebook
+
+
+def test_the_html_that_the_readme_makes_of_a_notebook_is_not_blank_without_a_network(
+    browser, tmp_path
+):
+    figures = [getattr(widgets, name)() for name in widgets.__all__]
+    nbformat.write(run_and_saved(figures), tmp_path / "NOTEBOOK.ipynb")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = shlex.split(re.search(r"`jupyter (nbconvert .*?)`", readme)[1])
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((tmp_path / "NOTEBOOK.html").as_uri())
+    for figure in figures:
+        output = page.locator(".jp-OutputArea-output", has_text=figure._alt)
+        assert output.is_visible()
+        assert output.locator("img").evaluate("(img) => img.decode().then(() => img.width)") > 300
+    context.close()
 
 
 def environment(folder, constraints, *packages):

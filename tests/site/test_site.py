@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_without_a_book_there_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match="There is no book in .* Build it first: make"):
         tool.main(tmp_path / "site")
+
+
+def test_cards_lie_beside_the_archive_and_not_in_it(tmp_path, monkeypatch):
+    PAGES(tmp_path / "_build" / "html")
+    there = []
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "assemble", partial(tool.assemble, wheel_into=wheel("0.2.0")))
+    monkeypatch.setattr(tool.cards, "make", lambda html, site: there.extend(names(site)))
+    tool.main(tmp_path / "site")
+    assert f"{tool.ARCHIVE}.sha256" in there
 
 
 def git(folder, *arguments):
