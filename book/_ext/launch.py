@@ -13,8 +13,8 @@ MINE = "my-notebooks"  # where postBuild and `make notebooks` put the notebooks
 ARCHIVE = "normalization-book.zip"  # made by tools/site.py
 PDF = "normalization-book.pdf"  # made by tools/pdf.py
 OFFLINE = (
-    '<p>To read without a network: <a href="{0}/%s">these pages in one archive</a>, '
-    '<a href="{0}/%s">the book as a PDF</a></p>' % (ARCHIVE, PDF)
+    '<p>To read without a network: <a href="{}">these pages in one archive</a>, '
+    '<a href="{}">the book as a PDF</a></p>'
 )
 REPORT = "Report an error on this page"
 
@@ -55,7 +55,8 @@ def add_buttons(app, pagename, templatename, context, doctree):
     site = app.config.nbexport_site
     context["site"] = site  # for 404.html, which is served at any depth
     if site:
-        context["theme_extra_footer"] = OFFLINE.format(site) + context.get("theme_extra_footer", "")
+        offline = OFFLINE.format(f"{site}/{ARCHIVE}", f"{site}/{PDF}")
+        context["theme_extra_footer"] = offline + context.get("theme_extra_footer", "")
         offer_pdf(context.get("header_buttons", []), f"{site}/{PDF}")
     repository = app.config.book_repository
     if not doctree or not repository or "header_buttons" not in context:

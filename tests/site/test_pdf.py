@@ -1,14 +1,16 @@
 """The book as one PDF: its pages joined, its contents true, its links alive."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import one_page
+import pdf
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-import one_page
-import pdf
 import pdf_text
 
 ROOT = Path(__file__).parents[2]
@@ -87,8 +89,9 @@ def test_the_contents_name_every_heading_in_its_order(joined):
     assert named == wanted
 
 
-PAGE = """<html><head><link rel="stylesheet" href="a.css"></head><body><article><section id="top">
-<h1>{}</h1><p>{}</p></section></article><div class="extra_footer"><p>Made.</p></div></body></html>"""
+PAGE = """<html><head><link rel="stylesheet" href="a.css"></head><body>
+<article><section id="top"><h1>{}</h1><p>{}</p></section></article>
+<div class="extra_footer"><p>Made.</p></div></body></html>"""
 
 
 @pytest.fixture
@@ -159,3 +162,75 @@ def test_a_pdf_has_the_day_of_its_book(browser):
     assert len(dated) == len(made)
     assert re.findall(rb"Date \(D:(\d+)", dated) == [b"20010203000000"] * 2
     assert pdf.objects(dated).keys() == pdf.objects(made).keys()
+
+
+@pytest.fixture(scope="module")
+def whole(book):
+    """The PDF of the book, as `make pdf` prints it; in a process of its own, as browsers ask."""
+    done = subprocess.run([sys.executable, ROOT / "tools" / "pdf.py"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return pdf.PDF.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def sheets(whole):
+    return pdf_text.words(whole)
+
+
+def squeezed(element):
+    return re.sub(r"\s", "", element.get_text())
+
+
+@pytest.mark.slow
+def test_the_outline_has_every_chapter_and_section_once(whole, joined):
+    outline = [re.sub(r"\s", "", title) for title in pdf_text.titles(whole)]
+    headings = [squeezed(h) for h in joined.select("h1, h2, h3") if not h.math]
+    assert len(headings) > 300
+    for heading in set(headings):
+        assert outline.count(heading) == headings.count(heading), heading
+
+
+@pytest.mark.slow
+def test_every_link_of_the_pdf_arrives(whole):
+    goals = pdf_text.goals(whole)
+    assert len(goals) > 500
+    assert goals - set(pdf.places(whole)) == set()
+
+
+@pytest.mark.slow
+def test_the_contents_say_on_which_sheet_a_section_begins(whole, sheets, joined):
+    assert 250 < len(sheets) < 450
+    places = pdf.places(whole)
+    contents = "".join(sheets[1 : places["01_what_goes_wrong"] - 1])
+    for heading in joined.select("article :is(h1, h2)"):
+        if heading.math:  # its letters have their own order
+            continue
+        target = (
+            heading.find_parent(id=True) if heading.name == "h2" else heading.find_parent("article")
+        )
+        title, sheet = squeezed(heading), places[target["id"]]
+        assert f"{title}{sheet}" in contents, title
+        assert title in sheets[sheet - 1], title
+
+
+@pytest.mark.slow
+def test_text_formulas_tables_and_solutions_are_in_the_pdf(sheets):
+    all_of_it = "".join(sheets)
+    for words in (
+        "LayerNormputseverytokenonthesamesphere",  # text
+        "=rstd*(",  # code
+        "Solutionof",
+        "GPT-1openai",  # the table of models
+        "√𝜎2+𝜖",  # a formula
+    ):
+        assert words in all_of_it, words
+    for left_out in ("Showthecode", "Linktothisheading", "Skiptomaincontent"):
+        assert left_out not in all_of_it
+    assert "000" not in re.findall(r"Solution:page(\d+)", all_of_it)
+
+
+@pytest.mark.slow
+def test_the_pdf_is_small_enough_and_dated_by_its_text(whole, text):
+    assert len(whole) < 20_000_000
+    day = re.search(r"when the book was built \((\d+)-(\d+)-(\d+)", text).groups()
+    assert set(re.findall(rb"Date \(D:(\d{8})", whole)) == {"".join(day).encode()}
