@@ -2,7 +2,8 @@
 # make check      the tests that need no page: a minute  make test-all  also notebooks, wheel, machines
 # make lab        open your notebooks in JupyterLab      make lint      style and types of the code
 # make notebooks  copy the notebooks to my-notebooks/    make shots     screenshots of every page
-# make site       all that is published: _build/site     make clean     remove all that make has made
+# make site       all that is published: _build/site     make pdf       the book as one PDF, in _build
+# make clean      remove all that make has made
 # make results    all studies of experiments/ again (hours; goes on from where it was)
 # make PYTHON=python3.12 …  use another Python for the set-up
 
@@ -45,8 +46,11 @@ notebooks: book
 	  test -e my-notebooks/$$(basename $$file) || cp $$file my-notebooks/; done
 	@echo "Your notebooks are in my-notebooks/. Delete one to get a fresh copy."
 
-# Pages, notebooks with and without solutions, wheel, and an archive of them all with its checksum.
-site: book browser
+pdf: book browser
+	$(PY) tools/pdf.py
+
+# Pages, notebooks with and without solutions, wheel, an archive of them all with its checksum, PDF.
+site: pdf
 	$(PY) tools/site.py _build/site
 
 results: .venv/ready
@@ -79,4 +83,4 @@ browser: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[test]'
 	@touch $@
 
-.PHONY: book check test test-machines test-all lab notebooks site results shots lint clean browser
+.PHONY: book check test test-machines test-all lab notebooks pdf site results shots lint clean browser

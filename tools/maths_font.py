@@ -3,7 +3,7 @@
 python tools/maths_font.py /usr/share/texmf/fonts/opentype/public/lm-math/latinmodern-math.otf
 
 reads the formulas of the built book, and writes book/_static/fonts/normlib-math.woff2. Run it when
-`tests/site/test_maths.py` misses a character. The original is on CTAN as lm-math, in Debian as
+`tests/site/test_pages.py` misses a character. The original is on CTAN as lm-math, in Debian as
 fonts-lmodern; its license, beside the font, asks that a changed font has another name.
 """
 
@@ -26,6 +26,7 @@ def characters(folder):
     for page in folder.rglob("*.html"):
         for formula in re.findall(r"(?s)<math.*?</math>", page.read_text(encoding="utf-8")):
             found |= set(html.unescape(re.sub(r"<[^>]+>", "", formula)))
+            found |= {"√"} if "<msqrt" in formula else set()  # which the element draws by itself
     return found - {"\n"} | {italic(char) for char in found}
 
 

@@ -2,10 +2,9 @@
 
 FOLDER becomes the site's root: the pages, the notebooks with solutions (notebooks/) and without
 (notebooks-without-solutions/), the wheel that the notebooks install, and all of these in one
-archive for reading without a network, with its checksum. The pictures that shared links show lie
-beside the archive: they are named by the site's address, and of no use without a network. Wheels of
-other versions that lie in FOLDER stay, because notebooks that people have kept ask for them;
-everything else there goes.
+archive for reading without a network, with its checksum. Beside the archive lie the PDF, and the
+pictures that shared links show, which are of no use without a network. Wheels of other versions
+that lie in FOLDER stay, because notebooks that people have kept ask for them; all else there goes.
 """
 
 import hashlib
@@ -19,6 +18,7 @@ import cards
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = "normalization-book.zip"
+PDF = "normalization-book.pdf"
 
 
 def clear(site):
@@ -82,10 +82,15 @@ def main(site):
     html = ROOT / "_build" / "html"
     if not (html / "index.html").exists():
         sys.exit(f"There is no book in {html}. Build it first: make")
+    pdf = html.with_name(PDF)
+    if not pdf.exists():
+        sys.exit(f"There is no {PDF} in {pdf.parent}. Print it first: make pdf")
     wheel = assemble(html, site)
     cards.make(html, site)
-    megabytes = (site / ARCHIVE).stat().st_size / 1e6
-    print(f"{site} holds the site: {wheel.name}, {ARCHIVE} ({megabytes:.0f} MB)")
+    # Beside the archive: its bytes depend on the browser and the fonts of the machine.
+    shutil.copyfile(pdf, site / PDF)
+    sizes = [f"{name} ({(site / name).stat().st_size / 1e6:.0f} MB)" for name in (ARCHIVE, PDF)]
+    print(f"{site} holds the site: {wheel.name}, {', '.join(sizes)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ from repository import PUBLISHED
 
 MINE = "my-notebooks"  # where postBuild and `make notebooks` put the notebooks
 ARCHIVE = "normalization-book.zip"  # made by tools/site.py
-OFFLINE = '<p>To read without a network: <a href="{}">the book as one file</a></p>'
+PDF = "normalization-book.pdf"  # made by tools/pdf.py
+OFFLINE = (
+    '<p>To read without a network: <a href="{}">these pages in one archive</a>, '
+    '<a href="{}">the book as a PDF</a></p>'
+)
 REPORT = "Report an error on this page"
 
 
@@ -39,13 +43,21 @@ def button(text, tooltip, url, icon):
     return {"type": "link", "text": text, "tooltip": tooltip, "url": url, "icon": icon}
 
 
+def offer_pdf(groups, url):
+    """The whole book stands among what a page offers for download."""
+    for group in groups:
+        if group.get("label") == "download-buttons":
+            tooltip = "Download the whole book as a PDF"
+            group["buttons"].append(button("whole book", tooltip, url, "fas fa-file-pdf"))
+
+
 def add_buttons(app, pagename, templatename, context, doctree):
     site = app.config.nbexport_site
     context["site"] = site  # for 404.html, which is served at any depth
     if site:
-        context["theme_extra_footer"] = OFFLINE.format(f"{site}/{ARCHIVE}") + context.get(
-            "theme_extra_footer", ""
-        )
+        offline = OFFLINE.format(f"{site}/{ARCHIVE}", f"{site}/{PDF}")
+        context["theme_extra_footer"] = offline + context.get("theme_extra_footer", "")
+        offer_pdf(context.get("header_buttons", []), f"{site}/{PDF}")
     repository = app.config.book_repository
     if not doctree or not repository or "header_buttons" not in context:
         return

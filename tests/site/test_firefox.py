@@ -22,7 +22,8 @@ return [box.width, box.height, Math.max(...drawn.map((part) => part.width))];
 """
 # Everything that one can press or move, once.
 TRY_ALL = """
-const controls = [...root.querySelectorAll("button, input")].filter((node) => node.checkVisibility());
+const all = [...root.querySelectorAll("button, input")];
+const controls = all.filter((node) => node.checkVisibility());
 for (const node of controls) {
     if (node.type === "range") {
         node.value = node.max;

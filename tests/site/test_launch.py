@@ -193,6 +193,14 @@ def test_every_page_offers_the_book_as_one_file(published):
         assert links(published / page).count(f"https://bob.github.io/fork/{archive}") == 1
 
 
+def test_every_page_offers_the_pdf_of_the_book(published):
+    name = re.search(r'(?m)^PDF = "(.*)"', (ROOT / "tools" / "site.py").read_text())[1]
+    assert f'BUILD / "{name}"' in (ROOT / "tools" / "pdf.py").read_text()
+    for page in ("index.html", "book/01_page.html"):
+        # In the footer, and in the menu of downloads.
+        assert links(published / page).count(f"https://bob.github.io/fork/{name}") == 2
+
+
 def test_a_page_without_code_has_no_launch_buttons(published):
     found = links(published / "index.html")
     assert "https://github.com/Bob/fork" in found

@@ -181,3 +181,18 @@ def test_the_font_has_another_name_than_its_source_and_its_licence_beside_it(boo
     assert names.getDebugName(1) == "Normlib Math"
     assert "GUST" in (folder / "GUST-FONT-LICENSE.txt").read_text(encoding="utf-8")
     assert (folder / "normlib-math.woff2").stat().st_size < 64_000
+
+
+def test_every_root_has_its_sign(browser, book):
+    """The sign is no character of the page: the element draws it, if the font has one."""
+    tab = browser.new_page()
+    tab.goto((book / "book" / "06_layer_norm.html").as_uri())
+    rooms = tab.locator("msqrt").evaluate_all("""async (roots) => {
+        await document.fonts.ready;
+        const left = (e) => e.getBoundingClientRect().left;
+        const size = (e) => parseFloat(getComputedStyle(e).fontSize);
+        return roots.map((e) => (left(e.firstElementChild) - left(e)) / size(e));
+    }""")
+    assert len(rooms) > 5
+    assert min(rooms) > 0.5  # in units of the letters' size
+    tab.close()

@@ -89,13 +89,27 @@ def test_without_a_book_there_is_a_sentence(tmp_path, monkeypatch):
 
 
 def test_cards_lie_beside_the_archive_and_not_in_it(tmp_path, monkeypatch):
-    PAGES(tmp_path / "_build" / "html")
+    html = PAGES(tmp_path / "_build" / "html")
+    html.with_name(tool.PDF).write_text("pdf")
     there = []
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     monkeypatch.setattr(tool, "assemble", partial(tool.assemble, wheel_into=wheel("0.2.0")))
     monkeypatch.setattr(tool.cards, "make", lambda html, site: there.extend(names(site)))
     tool.main(tmp_path / "site")
     assert f"{tool.ARCHIVE}.sha256" in there
+
+
+def test_the_pdf_lies_beside_the_archive_or_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "assemble", partial(tool.assemble, wheel_into=wheel("0.2.0")))
+    html, site = PAGES(tmp_path / "_build" / "html"), tmp_path / "site"
+    with pytest.raises(SystemExit, match="Print it first: make pdf"):
+        tool.main(site)
+    html.with_name(tool.PDF).write_text("pdf")
+    tool.main(site)
+    assert (site / tool.PDF).read_text() == "pdf"
+    with zipfile.ZipFile(site / tool.ARCHIVE) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".pdf")]
 
 
 def git(folder, *arguments):
