@@ -24,6 +24,7 @@ class Firefox:
             port = free.getsockname()[1]
         (profile / "user.js").write_text(f'user_pref("marionette.port", {port});\n')
         command = [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", str(profile)]
+        command.append("-remote-allow-system-access")  # for the errors of scripts
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -83,5 +84,6 @@ class Firefox:
 
     def close(self):
         """End the process."""
+        self.socket.close()
         self.process.terminate()
         self.process.wait(timeout=60)

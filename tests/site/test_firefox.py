@@ -20,10 +20,10 @@ const drawn = [...root.querySelectorAll("svg, canvas")].map((node) => node.getBo
 const box = host.getBoundingClientRect();
 return [box.width, box.height, Math.max(...drawn.map((part) => part.width))];
 """
-# Everything that one can press or move, once.
+# Everything that one can press or move, once; what resets comes last, and by itself.
 TRY_ALL = """
 const all = [...root.querySelectorAll("button, input")];
-const controls = all.filter((node) => node.checkVisibility());
+const controls = all.filter((node) => node.checkVisibility() && node.textContent !== "Reset");
 for (const node of controls) {
     if (node.type === "range") {
         node.value = node.max;
