@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from normlib.digits import readable
+
 STREAM = 160706450
 STEP = 1e-30  # no difference is taken, so nothing cancels and the step can be this small
 WIDE = 1e-6  # of the central difference
@@ -99,8 +101,9 @@ def check_vjp(function: Callable, *args: object, complex_step: bool = True, seed
             if not abs(found - expected) <= tolerance * scale + slack:
                 raise WrongGradient(
                     f"the gradient of {names[i]} is wrong: along a random direction the vjp gives "
-                    f"{found:.9g} and the {method} {expected:.9g} "
-                    f"(relative to the size of the terms, {error:.1e} > {tolerance:.0e})."
+                    f"{readable(found, '.9g')} and the {method} {readable(expected, '.9g')} "
+                    "(relative to the size of the terms, "
+                    f"{readable(error, '.1e')} > {readable(tolerance)})."
                 )
     return worst
 

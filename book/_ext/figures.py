@@ -1,13 +1,15 @@
 """A dark twin for every static figure, and a script for every interactive one.
 
 matplotlib writes our palette's colors into the SVG as they are. Exchanging them for the dark
-palette's makes the same figure for a dark page, and the stylesheet shows one of the two.
+palette's makes the same figure for a dark page, and the stylesheet shows one of the two. On a phone
+both are as wide as their smallest label needs to be read, and scroll.
 
 An interactive figure is a <div> with its traits. A page with figures gets a small script that loads
 those of its figures when they come near, joined from the library's sources; no kernel state, which
 nothing would read.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -19,6 +21,10 @@ from normlib import widgets
 from normlib.palette import DARK, LIGHT
 from normlib.widgets._modules import loader, page_script
 
+LEAST = 10  # px of a label
+LABEL = re.compile(
+    r"<g [^>]*\bscale\(([\d.]+) -"
+)  # matplotlib draws a text of 10 pt with a scale of 0.1
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')
 
 
@@ -37,7 +43,7 @@ def show_both(app, pagename, templatename, context, doctree):
         name = re.search(r'src="[^"]*_images/([^"]+)"', found[0])[1]
         light = _with_size(_with_class(found[0], "on-light"), Path(app.srcdir, sources[name]))
         dark = light.replace(".svg", ".dark.svg").replace("on-light", "on-dark dark-light")
-        return light + dark
+        return f'<span class="picture">{light}{dark}</span>'
 
     if "body" in context:
         context["body"] = IMAGE.sub(twins, context["body"])
@@ -48,7 +54,14 @@ def _with_size(tag, picture):
     svg = picture.read_text(encoding="utf-8")
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # as matplotlib does
     width, height = (round(float(points) * 4 / 3) for points in size)
-    return tag.replace("<img", f'<img loading="lazy" width="{width}" height="{height}"', 1)
+    least = math.ceil(width * LEAST / smallest_label(svg))
+    style = f'width="{width}" height="{height}" style="min-width: {least}px"'
+    return tag.replace("<img", f'<img loading="lazy" {style}', 1)
+
+
+def smallest_label(svg):
+    """The size in px of the smallest text in a drawing of matplotlib's."""
+    return min(float(scale) for scale in LABEL.findall(svg)) * 100 * 4 / 3
 
 
 def _with_class(tag, name):
