@@ -27,7 +27,7 @@ def check_vjp(function: Callable, *args: object, complex_step: bool = True, seed
 
         \langle v, \operatorname{vjp}(u) \rangle = \langle u, \tfrac{d}{dt} f(a + t v) \rangle
 
-    The right-hand side is computed by a central difference, with an error of about 1e-8 beside
+    The right-hand side is computed by a central difference, with an error of about 10⁻⁸ beside
     the rounding of f, and by the complex step :math:`\operatorname{Im} f(a + i h v) / h`, exact to
     rounding. One direction tests all entries at once: a wrong one is missed with probability zero.
 

@@ -25,6 +25,10 @@ LEAST = 10  # px of a label
 LABEL = re.compile(
     r"<g [^>]*\bscale\(([\d.]+) -"
 )  # matplotlib draws a text of 10 pt with a scale of 0.1
+GROUND = re.compile(
+    r'(<g id="(?:patch_1|axes_\d+)">\s*(?:<g id="patch_\d+">\s*)?<path [^>]*style="fill: )'
+    + LIGHT["card"]
+)
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="[^"]*_images/[^"]+\.svg"[^>]*>')
 
 
@@ -32,6 +36,11 @@ def darken(svg):
     """The drawing with every light color of the palette replaced by its dark one."""
     dark = {LIGHT[name]: DARK[name] for name in LIGHT}
     return re.sub("|".join(dark), lambda color: dark[color[0]], svg)
+
+
+def without_ground(svg):
+    """The drawing on the page's own ground, without that of the figure and those of its axes."""
+    return GROUND.sub(r"\1none", svg)
 
 
 def show_both(app, pagename, templatename, context, doctree):
@@ -75,8 +84,9 @@ def write_twins(app, exception):
         return
     for light in Path(app.outdir, "_images").glob("*.svg"):
         if not light.name.endswith(".dark.svg"):
-            dark = darken(light.read_text(encoding="utf-8"))
-            light.with_suffix(".dark.svg").write_text(dark, encoding="utf-8")
+            svg = without_ground(light.read_text(encoding="utf-8"))
+            light.write_text(svg, encoding="utf-8")
+            light.with_suffix(".dark.svg").write_text(darken(svg), encoding="utf-8")
 
 
 PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)"')

@@ -31,7 +31,23 @@ WORDS = {
 
 
 def in_words(name: object) -> str:
-    """The word for a field of a run, or for what stands in one."""
+    """Return the word for a field of a run, or for what stands in one, for tables and figures.
+
+    Parameters
+    ----------
+    name : object
+        Such as ``"lr"``, ``"rmsnorm"`` or True.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from normlib.results import in_words
+    >>> in_words("lr"), in_words("rmsnorm"), in_words("grad_norm")
+    ('learning rate', 'RMSNorm', 'grad norm')
+    """
     text = str(name)
     return WORDS.get(text, readable(text.replace("_", " ")))
 
