@@ -9,7 +9,7 @@ NUMBER = re.compile(r"(?<![\w.)\]])(-?)(\d[\d,]*\.?\d*)(?:e([+-]\d+))?(?![\w])")
 
 
 def readable(value: object, spec: str = "") -> str:
-    r"""Write the numbers of a text as people do: 1.2e-07 as 1.2·10⁻⁷, and -3 with a minus sign.
+    r"""Write the numbers of a text as people do: ``1.2e-07`` as 1.2·10⁻⁷, ``-3`` with a minus sign.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ PICTURES = """() => [...document.querySelectorAll(".picture img")]
     .map((img) => [img.src, img.getBoundingClientRect().width / img.getAttribute("width")])"""
 # matplotlib draws a text of 10 pt as outlines of 100 units, made smaller ten times.
 SMALLEST = """(svg) => Math.min(...[...new DOMParser().parseFromString(svg, "image/svg+xml")
-    .querySelectorAll("[id^=text_] > g")]
+    .querySelectorAll("[id^=text_] > g[transform]")]
     .map((text) => text.transform.baseVal.consolidate().matrix)
     .map((shape) => Math.hypot(shape.c, shape.d) * 100 * 4 / 3))"""
 TEXTS = """() => {
