@@ -27,7 +27,7 @@ SMALLEST = """(svg) => Math.min(...[...new DOMParser().parseFromString(svg, "ima
     .map((text) => text.transform.baseVal.consolidate().matrix)
     .map((shape) => Math.hypot(shape.c, shape.d) * 100 * 4 / 3))"""
 TEXTS = """() => {
-    const page = document.querySelector("article.bd-article").cloneNode(true);
+    const page = document.querySelector("article.bd-article, main").cloneNode(true);
     page.querySelectorAll("math, pre, code, script, style, .normlib-figure, dt.sig, dl.field-list")
         .forEach((e) => e.remove());
     return page.textContent;
