@@ -53,7 +53,7 @@ class Agreement:
 
     def __repr__(self) -> str:
         width = max(len(row[0]) for row in self.rows)
-        lines = [(self.name, "normlib", "torch", "allowed", "")]
+        lines: list[tuple[str, ...]] = [(self.name, "normlib", "torch", "allowed", "")]
         for probe, a, b, t in self.rows:
             numbers = ("–" if x is None else readable(x, ".1e") for x in (a, b, t))
             right = a <= t and (b is None or b <= t)
