@@ -14,7 +14,7 @@ A tour, in the order in which you would meet things:
 5. It is somebody else's, and you do not know what it does? ``diagnose(layer, x)`` changes one
    thing at a time and says what moves; ``normlib.clinic`` has patients to try it on.
 6. ``normlib.gpt`` holds small GPTs that differ in their norms, and trains them; `load_results`
-   reads the runs that the book tells of.
+   reads the runs that the book tells of. `readable` prints numbers as the book does.
 
 ``import normlib`` needs NumPy only. ``normlib.gpt`` needs torch, ``normlib.plots`` matplotlib.
 """
@@ -22,6 +22,7 @@ A tour, in the order in which you would meet things:
 from normlib.agree import agrees
 from normlib.checker import check
 from normlib.clinic import diagnose
+from normlib.digits import readable
 from normlib.functional import (
     batch_norm,
     batch_norm_vjp,
@@ -61,6 +62,7 @@ __all__ = [
     "load_results",
     "normalize",
     "normalize_vjp",
+    "readable",
     "rms_norm",
     "rms_norm_vjp",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlib import functional
+from normlib.digits import readable
 
 # How each norm is called, by normlib and by torch alike: `a` holds what `mine` gets after x.
 CALLS = {
@@ -52,12 +53,13 @@ class Agreement:
 
     def __repr__(self) -> str:
         width = max(len(row[0]) for row in self.rows)
-        lines = [f"{self.name:{width}}   normlib   torch     allowed"]
+        lines: list[tuple[str, ...]] = [(self.name, "normlib", "torch", "allowed", "")]
         for probe, a, b, t in self.rows:
-            torch = "–      " if b is None else f"{b:.1e}"
-            sign = "" if a <= t and (b is None or b <= t) else "   ✗"
-            lines.append(f"{probe:{width}}   {a:.1e}   {torch}   {t:.1e}{sign}")
-        return "\n".join(lines)
+            numbers = ("–" if x is None else readable(x, ".1e") for x in (a, b, t))
+            right = a <= t and (b is None or b <= t)
+            lines.append((probe, *numbers, "" if right else "✗"))
+        table = (f"{p:{width}}   {a:10}{b:10}{t:10}{sign}".rstrip() for p, a, b, t, sign in lines)
+        return "\n".join(table)
 
 
 def agrees(name: str, mine: Callable) -> Agreement:
@@ -156,7 +158,7 @@ def _token_probes():
     single = [a.astype(np.float32) for a in affine]
     double_allowed, single_allowed = tolerance(np.float64), tolerance(np.float32)
     for eps in EPS:
-        yield f"eps = {eps:g}", draw(3, 4, 6), *affine, eps, double_allowed
+        yield f"eps = {readable(eps)}", draw(3, 4, 6), *affine, eps, double_allowed
     for label, x in (
         ("one token", draw(6)),
         ("spread like √eps", 2.0 + draw(3, 4, 6, mean=0.0, sd=0.003)),
@@ -179,7 +181,7 @@ def _channel_probes(positions):
     if not positions:
         yield "(N, C)", draw(4, 6), *affine, 1e-5, double_allowed
     for eps in EPS:
-        yield f"(N, C, L), eps = {eps:g}", draw(4, 6, 5), *affine, eps, double_allowed
+        yield f"(N, C, L), eps = {readable(eps)}", draw(4, 6, 5), *affine, eps, double_allowed
     for label, x in (
         ("(N, C, H, W)", draw(2, 6, 3, 4)),
         ("(N, C, D, H, W)", draw(2, 6, 3, 2, 4)),
@@ -199,7 +201,7 @@ def _axis_probes():
     draw = _drawing([1607, 8022])
     double_allowed = tolerance(np.float64)
     for eps in EPS:
-        yield f"last axis, eps = {eps:g}", draw(3, 4, 6), -1, True, eps, double_allowed
+        yield f"last axis, eps = {readable(eps)}", draw(3, 4, 6), -1, True, eps, double_allowed
     for label, x, axis, center in (
         ("last axis, mean kept", draw(3, 4, 6), -1, False),
         ("axes 1 and 2", draw(3, 4, 6), (1, 2), True),

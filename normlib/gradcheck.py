@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from normlib.digits import readable
+
 STREAM = 160706450
 STEP = 1e-30  # no difference is taken, so nothing cancels and the step can be this small
 WIDE = 1e-6  # of the central difference
@@ -25,7 +27,7 @@ def check_vjp(function: Callable, *args: object, complex_step: bool = True, seed
 
         \langle v, \operatorname{vjp}(u) \rangle = \langle u, \tfrac{d}{dt} f(a + t v) \rangle
 
-    The right-hand side is computed by a central difference, with an error of about 1e-8 beside
+    The right-hand side is computed by a central difference, with an error of about 10⁻⁸ beside
     the rounding of f, and by the complex step :math:`\operatorname{Im} f(a + i h v) / h`, exact to
     rounding. One direction tests all entries at once: a wrong one is missed with probability zero.
 
@@ -99,8 +101,9 @@ def check_vjp(function: Callable, *args: object, complex_step: bool = True, seed
             if not abs(found - expected) <= tolerance * scale + slack:
                 raise WrongGradient(
                     f"the gradient of {names[i]} is wrong: along a random direction the vjp gives "
-                    f"{found:.9g} and the {method} {expected:.9g} "
-                    f"(relative to the size of the terms, {error:.1e} > {tolerance:.0e})."
+                    f"{readable(found, '.9g')} and the {method} {readable(expected, '.9g')} "
+                    "(relative to the size of the terms, "
+                    f"{readable(error, '.1e')} > {readable(tolerance)})."
                 )
     return worst
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from normlib.palette import DARK, LIGHT, SERIES
@@ -24,6 +25,7 @@ __all__ = ["DARK", "LIGHT", "influence", "plane_and_sphere", "selectable_keys", 
 LOOK: list[str | dict[str, Any]] = [
     "default",
     {
+        "axes.axisbelow": True,
         "axes.edgecolor": LIGHT["mute"],
         "axes.facecolor": LIGHT["card"],
         "axes.grid": True,
@@ -102,7 +104,8 @@ def selectable_keys(
     gap = 0.09 * np.ptp(points, axis=0).max()
     for i, (point, label) in enumerate(zip(points, labels, strict=True)):
         if i == 0 or np.abs(points[:i] - point).max(axis=1).min() > gap:  # no label on another
-            ax.annotate(label, point, textcoords="offset points", xytext=(5, 4), fontsize=9)
+            text = ax.annotate(label, point, textcoords="offset points", xytext=(5, 4), fontsize=10)
+            text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
     ax.set_aspect("equal")
     ax.margins(0.12)
     return ax

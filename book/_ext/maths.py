@@ -46,6 +46,18 @@ def visit_block(writer, node):
     raise nodes.SkipNode
 
 
+INLINE = re.compile(
+    r'[(“]?<span class="math [^"]*"><math>(?:(?!</math>).)*</math></span>[^\s<]*', re.S
+)
+
+
+def hold_together(app, pagename, templatename, context, doctree):
+    """No line begins with the comma after a formula, and none ends with the bracket before it."""
+    if "body" in context:
+        context["body"] = INLINE.sub(r'<span class="joined">\g<0></span>', context["body"])
+
+
 def setup(app):
+    app.connect("html-page-context", hold_together)
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,6 +11,8 @@ from docutils import nodes
 from repository import git
 from sphinx.transforms import SphinxTransform
 
+from normlib.digits import readable
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +41,17 @@ class ClaimsInsideParagraphs(SphinxTransform):
                 before.rawsource += "\n\n" + after.rawsource
                 claim.parent.remove(after)
                 claim.parent.remove(claim)  # so that a later claim finds the paragraph before it
+
+
+class ReadableNumbers(SphinxTransform):
+    """A pasted 3e-09 is 3·10⁻⁹ for the reader, in the page and in the notebook."""
+
+    default_priority = 100
+
+    def apply(self):
+        for node in self.document.findall(nodes.inline):
+            if "pasted-text" in node["classes"]:
+                node[:] = [nodes.Text(readable(node.astext()))]
 
 
 def say_versions(app, config):
@@ -81,6 +94,7 @@ def mend_page(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.add_transform(ClaimsInsideParagraphs)
+    app.add_transform(ReadableNumbers)
     app.connect("config-inited", say_versions, priority=100)
     app.connect("env-get-outdated", pages_made_with_older_files)
     app.connect("write-started", number_by_chapter)

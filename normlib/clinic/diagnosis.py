@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
+from normlib.digits import readable
+
 ACCENT = "#6d28d9"  # beside it stand words that say the same
 
 
@@ -174,7 +176,7 @@ class Diagnosis:
         if self.eps == 0:
             return "none"
         place = {"inside": "inside the root", "outside": "outside the root"}
-        return f"{self.eps:.2g}, {place.get(self.eps_place, 'place unclear')}"
+        return f"{readable(self.eps, '.2g')}, {place.get(self.eps_place, 'place unclear')}"
 
     def _chart(self):
         return Chart(self.name, (self.name,), tuple(self.rows()))

@@ -105,7 +105,7 @@ def _cells(row):
     yield f'<th scope="row">{html.escape(row.model)}<small>{" · ".join(notes)}</small></th>'
     for name in list(HEADERS)[1:]:
         value = getattr(row, name)
-        text = _eps(value) if name == "eps" else html.escape(str(value))
+        text = f"<code>{_eps(value)}</code>" if name == "eps" else html.escape(str(value))
         number = f' data-value="{value or 0}"' if name in ("year", "eps") else ""
         yield f"<td{number}>{text}</td>"
 

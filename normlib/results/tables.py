@@ -6,6 +6,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from normlib.digits import digits_behind, mean_sd, readable
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+# What a field and what stands in one are called in a table; the others by their own names.
+WORDS = {
+    "clip": "gradient clipping",
+    "dyt": "DyT",
+    "init": "initialization",
+    "layernorm": "LayerNorm",
+    "lr": "learning rate",
+    "n_embd": "width",
+    "n_layer": "layers",
+    "qk_norm": "QK-norm",
+    "rmsnorm": "RMSNorm",
+    "val_loss": "validation loss",
+    "warmup": "warm-up",
+    "xavier": "Xavier",
+    "gpt2": "GPT-2",
+    "True": "yes",
+    "False": "no",
+    "None": "none",
+}
+
+
+def in_words(name: object) -> str:
+    """Return the word for a field of a run, or for what stands in one, for tables and figures.
+
+    Parameters
+    ----------
+    name : object
+        Such as ``"lr"``, ``"rmsnorm"`` or True.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from normlib.results import in_words
+    >>> in_words("lr"), in_words("rmsnorm"), in_words("grad_norm")
+    ('learning rate', 'RMSNorm', 'grad norm')
+    """
+    text = str(name)
+    return WORDS.get(text, readable(text.replace("_", " ")))
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -17,13 +62,16 @@ class Cell:
     diverged: int
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, places: int | None = None) -> str:
+        """Return ``mean ± sd (n)``, with that many digits behind the point."""
         if self.n == 0:
             return "–"
         if self.n == self.diverged:
             return f"diverged {self.diverged}/{self.n}"
-        spread = "" if math.isnan(self.sd) else f" ± {self.sd:.3g}"
         lost = f", diverged {self.diverged}/{self.n}" if self.diverged else f" ({self.n})"
-        return f"{self.mean:.4g}{spread}{lost}"
+        return mean_sd(self.mean, self.sd, places) + lost
 
 
 def cell(runs, value):
@@ -58,34 +106,49 @@ class Table:
     @property
     def title(self) -> str:
         """What the cells hold."""
-        over = f", over {', '.join(self.over)}" if self.over else ""
-        return f"{self.value}, mean ± sd (n){over}"
+        over = f", over {', '.join(map(in_words, self.over))}" if self.over else ""
+        return f"{in_words(self.value)}, mean ± sd (n){over}"
 
     @property
     def means(self) -> np.ndarray:
         """The means as an array (rows, columns); nan where all runs diverged."""
         return np.array([[c.mean for c in row] for row in self.cells])
 
+    def _texts(self):
+        """The cells with equally many digits, where one number of digits can serve them all."""
+        worth = [digits_behind(c.sd) for row in self.cells for c in row if c.sd > 0]
+        places = max(worth) if worth and max(worth) - min(worth) <= 2 else None
+        return [[c.text(places) for c in row] for row in self.cells]
+
     def __repr__(self) -> str:
-        head = [f"{self.row_name} \\ {self.column_name}", *map(str, self.columns)]
-        lines = [head] + [
-            [str(name), *map(str, row)] for name, row in zip(self.rows, self.cells, strict=True)
+        corner = f"{in_words(self.row_name)} \\ {in_words(self.column_name)}"
+        lines = [[corner, *map(in_words, self.columns)]] + [
+            [in_words(name), *row] for name, row in zip(self.rows, self._texts(), strict=True)
         ]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
         return "\n".join([self.title, *(line.rstrip() for line in text)])
 
     def _repr_html_(self):
-        def th(text, scope):
-            return f'<th scope="{scope}">{html.escape(str(text))}</th>'
-
-        head = "".join(th(c, "col") for c in self.columns)
-        corner = th(f"{self.row_name} \\ {self.column_name}", "col")
+        across = (
+            f'<th scope="colgroup" colspan="{len(self.columns)}">{_html(self.column_name)}</th>'
+        )
+        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.columns)
         body = "".join(
-            f"<tr>{th(name, 'row')}" + "".join(f"<td>{c}</td>" for c in row) + "</tr>"
-            for name, row in zip(self.rows, self.cells, strict=True)
+            f'<tr><th scope="row">{_html(name)}</th>{"".join(map(_td, row))}</tr>'
+            for name, row in zip(self.rows, self._texts(), strict=True)
         )
-        caption = f"<caption>{html.escape(self.title)}</caption>"
         return (
-            f"<table>{caption}<thead><tr>{corner}{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<table><caption>{html.escape(self.title)}</caption><thead><tr><td></td>{across}</tr>"
+            f'<tr><th scope="col">{_html(self.row_name)}</th>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table>"
         )
+
+
+def _html(name):
+    return html.escape(in_words(name))
+
+
+def _td(text):
+    """A cell that breaks before the diverged runs and nowhere else."""
+    return f"<td>{text.replace(' ', NO_BREAK).replace(',' + NO_BREAK, ', ')}</td>"

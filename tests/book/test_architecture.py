@@ -16,19 +16,21 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "normlib").rglob("*.py"))
 
 # Each package or module of normlib, and the ones that it may import.
-GROUND = {name: set() for name in ("_inputs", "_kernels", "gradcheck", "palette", "placements")}
+GROUND = {name: set() for name in ("_inputs", "_kernels", "digits", "palette", "placements")}
 MAY_IMPORT = GROUND | {
-    "results": set(),
+    "gradcheck": {"digits"},
+    "results": {"digits"},
     "functional": {"_inputs", "_kernels"},
-    "agree": {"functional"},
+    "agree": {"digits", "functional"},
     "checker": set(),  # its references are its own, so that it judges the library too
     "layers": {"functional", "_inputs"},
-    "clinic": {"checker"},
+    "clinic": {"checker", "digits"},
     "gpt": {"palette", "placements", "results"},
     "plots": {"palette"},
     # gpt only to measure a reader's own model
     "widgets": {"gpt", "palette", "placements", "plots", "results"},
-    "__init__": {"agree", "checker", "clinic", "functional", "gradcheck", "layers", "results"},
+    "__init__": {"agree", "checker", "clinic", "digits", "functional", "gradcheck", "layers"}
+    | {"results"},
 }
 # Inside normlib.gpt, a module imports only modules that stand before it.
 GPT = ["_fields", "real_models", "_weights", "norms", "_hf", "model", "surgery", "data", "probes"]
@@ -132,7 +134,7 @@ def test_no_module_has_the_name_of_a_public_function():
 
 
 # Where users find functions and classes: packages, and modules that the reference names.
-PUBLIC = ["", ".agree", ".checker", ".clinic", ".gpt", ".gpt.playground", ".gpt.probes"]
+PUBLIC = ["", ".agree", ".checker", ".clinic", ".digits", ".gpt", ".gpt.playground", ".gpt.probes"]
 PUBLIC += [".gpt.real_models", ".gradcheck", ".placements", ".plots", ".results", ".widgets"]
 
 

@@ -59,3 +59,15 @@ def test_a_still_that_cannot_be_drawn_leaves_the_figure_its_sentence(monkeypatch
     assert "<p>" in html
     assert plt.get_fignums() == [mine.number]  # none is left to appear below a cell
     plt.close(mine)
+
+
+def test_the_grid_lies_under_every_mark(of_a_reader):
+    plots.use_style()
+    fig, ax = plt.subplots()
+    x = [1.0, 2.0]
+    marks = [ax.scatter(x, x), *ax.bar(x, x), *ax.plot(x, x), ax.fill_between(x, x)]
+    marks += [ax.pcolormesh([x, x]), ax.axvspan(1, 2), ax.annotate("a", (1, 1))]
+    assert ax.xaxis.get_gridlines()[0].get_visible()
+    grid = max(ax.xaxis.get_zorder(), ax.yaxis.get_zorder())
+    assert [mark for mark in marks if mark.get_zorder() <= grid] == []
+    plt.close(fig)

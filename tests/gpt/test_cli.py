@@ -43,9 +43,10 @@ def test_a_sweep_trains_shows_and_goes_on(command, capsys, tmp_path, monkeypatch
     assert first.out.splitlines()[:3] == [
         "8 runs, kept in runs/abc/",
         "<8 runs, 0 diverged> in runs/abc.json",
-        "val_loss, mean ± sd (n), over seed",
+        "validation loss, mean ± sd (n), over seed",
     ]
-    assert first.out.splitlines()[3].split() == ["placement", "\\", "clip", "None", "1.0"]
+    head = first.out.splitlines()[3].split()
+    assert head == ["placement", "\\", "gradient", "clipping", "none", "1.0"]
     runs = Runs.load(tmp_path / "runs" / "abc.json")
     assert [(r["placement"], r["clip"], r["seed"]) for r in runs] == [
         (p, c, s) for p in ("post", "pre") for c in (None, 1.0) for s in (0, 1)
@@ -59,10 +60,10 @@ def test_a_sweep_trains_shows_and_goes_on(command, capsys, tmp_path, monkeypatch
     assert capsys.readouterr() == first
     assert cli.main(["table", "runs/abc.json", "--rows", "seed", "--value", "n_embd"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "n_embd, mean ± sd (n), over placement, clip",
-        "seed \\ lr  0.003",
-        "0          8 ± 0 (4)",
-        "1          8 ± 0 (4)",
+        "width, mean ± sd (n), over placement, gradient clipping",
+        "seed \\ learning rate  0.003",
+        "0                     8 ± 0 (4)",
+        "1                     8 ± 0 (4)",
     ]
 
 
@@ -325,7 +326,7 @@ def test_a_table_of_no_file_or_no_field_is_one_line_of_error(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("error: no field 'rate': try one of vocab_size")
     Runs([]).save(path)
     assert cli.main(["table", str(path)]) == 0
-    assert "val_loss" in capsys.readouterr().out
+    assert "validation loss" in capsys.readouterr().out
 
 
 def test_a_stopped_sweep_says_that_it_goes_on(command, capsys, monkeypatch):

@@ -261,7 +261,7 @@ def test_the_report_says_it_in_words_and_html():
     for label, value in found.rows():
         assert label in html
         assert value in text
-    assert "1e-05, inside the root" in html
+    assert "10⁻⁵, inside the root" in html
     assert 'scope="row"' in html
 
 

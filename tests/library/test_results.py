@@ -5,6 +5,7 @@ import errno
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -98,16 +99,16 @@ def test_a_table_has_mean_sample_sd_and_every_run():
     assert sum(c.n for row in table.cells for c in row) == len(SOME)
     np.testing.assert_array_equal(table.means, [[3, np.nan], [1.5, np.nan]])
     assert repr(table).splitlines() == [
-        "val_loss, mean ± sd (n), over seed",
-        "placement \\ lr  0.001                0.01",
-        "post            3 ± 1, diverged 1/4  –",
-        "pre             1.5 (1)              diverged 2/2",
+        "validation loss, mean ± sd (n), over seed",
+        "placement \\ learning rate  0.001                    0.01",
+        "post                       3.0 ± 1.0, diverged 1/4  –",
+        "pre                        1.5 (1)                  diverged 2/2",
     ]
 
 
 def test_a_table_names_what_else_varies():
     assert SOME.table("seed", "diverged").over == ["placement", "lr"]
-    assert SOME.filter(placement="post").table("seed", "lr").title == "val_loss, mean ± sd (n)"
+    assert SOME.filter(placement="post").table("seed", "lr").title.startswith("validation")
     assert SOME.table("placement", "lr", value="seed").cells[0][0].mean == 1  # not the lost 3
 
 
@@ -143,13 +144,26 @@ def test_a_table_in_html_has_heads_with_a_scope():
     parser.close()
     assert parser.open == []
     expected = [
-        ("caption", None, "val_loss, mean ± sd (n), over seed"),
-        *(("th", "col", name) for name in ("placement \\ lr", "0.001", "0.01")),
-        *(("th", "row", "post"), ("td", None, "3 ± 1, diverged 1/4"), ("td", None, "–")),
-        *(("th", "row", "pre"), ("td", None, "1.5 (1)"), ("td", None, "diverged 2/2")),
-        *(("th", "row", "<b>&"), ("td", None, "2 (1)"), ("td", None, "–")),
+        ("caption", None, "validation loss, mean ± sd (n), over seed"),
+        *(("td", None, ""), ("th", "colgroup", "learning rate")),
+        *(("th", "col", name) for name in ("placement", "0.001", "0.01")),
+        *(("th", "row", "post"), ("td", None, "3.0_±_1.0, diverged_1/4"), ("td", None, "–")),
+        *(("th", "row", "pre"), ("td", None, "1.5_(1)"), ("td", None, "diverged_2/2")),
+        *(("th", "row", "<b>&"), ("td", None, "2_(1)"), ("td", None, "–")),
     ]
-    assert [tuple(cell) for cell in parser.cells] == expected
+    found = [(tag, scope, text.replace("\xa0", "_")) for tag, scope, text in parser.cells]
+    assert found == expected  # a line may break at a space, not at what is _ here
+
+
+def test_a_table_is_in_words_and_its_cells_have_equally_many_digits():
+    table = load_results("logit_growth").table(rows="lr", columns="qk_norm")
+    assert (table.row_name, table.columns) == ("lr", [False, True])  # as they are, for a program
+    _, head, *lines = repr(table).splitlines()
+    assert head.split("  ")[0] == "learning rate \\ QK-norm"
+    assert head.split()[-2:] == ["no", "yes"]
+    numbers = re.findall(r"\d+\.\d+ ± \d+\.\d+", "\n".join(lines))
+    assert len(numbers) == 2 * len(lines)
+    assert {len(n.split(".")[-1]) for pair in numbers for n in pair.split(" ± ")} == {3}
 
 
 def test_a_file_keeps_configurations_exactly_and_five_digits_of_measurements(tmp_path):

@@ -49,6 +49,12 @@ def test_a_formula_becomes_mathml_with_its_number(small):
     assert '<span class="eqno">(1)<a class="headerlink" href="#equation-one"' in block
 
 
+def test_a_line_breaks_neither_before_a_comma_nor_after_a_bracket(small):
+    page, _, _ = small("It is (:math:`a`, say) :math:`b`, and :math:`c` *is* :math:`d`-fold.")
+    joined = re.findall(r'<span class="joined">([(“]?)<span .*?</math></span>([^<]*)</span>', page)
+    assert joined == [("(", ","), ("", ","), ("", ""), ("", "-fold.")]
+
+
 def test_what_is_no_formula_fails_the_build_with_its_line(small):
     page, code, said = small("Good.\n\n:math:`\\frac{1}`\n")
     assert code != 0

@@ -13,6 +13,7 @@ from fontTools.ttLib import TTFont
 
 from browsing import BUILD, pages
 from chapters import CHAPTERS, PAGES
+from narrow import cut_without_a_cue, labels_too_small, numbers_of_a_program
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
 OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
@@ -81,8 +82,10 @@ def missing_icons(page):
 
 
 def violations(page, context=OUTSIDE_OF_CODE):
-    """What axe objects to."""
+    """What axe objects to; it judges no color above the shadows at the edges of what scrolls."""
+    flat = page.add_style_tag(content="article * { background-image: none !important }")
     results = Axe().run(page, context, options={"resultTypes": ["violations"]})
+    flat.evaluate("(style) => style.remove()")
     return [
         (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]
     ]
@@ -169,7 +172,10 @@ CHECKS = (
     outputs_on_another_ground,
     formulas_partly_out_of_sight,
     too_much_to_load,
-    code_wider_than_its_column,  # the last one, since it opens what is folded
+    numbers_of_a_program,
+    labels_too_small,
+    code_wider_than_its_column,  # the last two, since they open what is folded
+    cut_without_a_cue,
 )
 
 
@@ -252,6 +258,10 @@ BREAKS = {
     code_wider_than_its_column: """(article) => {
         article.querySelector("div.highlight pre").append("x".repeat(200));
     }""",
+    numbers_of_a_program: "(article) => article.append('a slope of -0.5 up to 3e-09')",
+    labels_too_small: "(article) => { article.querySelector('.picture').style.zoom = 0.3 }",
+    cut_without_a_cue: """(article) => article.insertAdjacentHTML("beforeend",
+        `<p style="width: 99px; overflow: hidden; white-space: nowrap">${"x".repeat(200)}</p>`)""",
 }
 
 
