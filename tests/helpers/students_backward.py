@@ -100,7 +100,9 @@ def one_line(x, weight, bias, eps, combine, of_weight=None):
         dx = combine(dout * weight, xhat, root, x.shape[-1])
         dgamma = rows_of(dout * (y if of_weight == "y" else xhat)).sum(0)
         dbeta = rows_of(dout).sum(0)
-        return (dx, dgamma, dbeta / len(rows_of(dout))) if of_weight == "mean" else (dx, dgamma, dbeta)
+        return (
+            (dx, dgamma, dbeta / len(rows_of(dout))) if of_weight == "mean" else (dx, dgamma, dbeta)
+        )
 
     return y, vjp
 
@@ -614,9 +616,13 @@ class VarianceTakesUpTheMean(Layer):
 @wrong("BatchNorm", "one sample", "1 sample", "(1,")
 class SqueezesTheBatch(Layer):
     def __call__(self, x):
-        return super().__call__(x).squeeze() if self.training else super().__call__(x).squeeze(
-            0
-        ) if len(x) == 1 else super().__call__(x)
+        return (
+            super().__call__(x).squeeze()
+            if self.training
+            else super().__call__(x).squeeze(0)
+            if len(x) == 1
+            else super().__call__(x)
+        )
 
 
 @wrong("BatchNorm", "n − 1", "divided by n")

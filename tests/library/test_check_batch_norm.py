@@ -7,7 +7,7 @@ import normlib as nl
 from broken_batch_norm import Right
 from normlib import layers
 from normlib.checker.exercises import EXERCISES
-from normlib.checker.exercises.batch_norm_class import Knobs
+from normlib.checker.exercises.batch_norm_layer import Knobs
 from normlib.checker.exercises.stateful import PARTS
 from right_batch_norm import RIGHT, BatchNorm
 

@@ -15,8 +15,7 @@ import torch
 import normlib as nl
 from broken_layers import CATALOGUES
 from normlib.checker import Exercise, Report, Slip, checking, exercises
-from normlib.checker.attempts import REASONS
-from normlib.checker.exercises import EXERCISES
+from normlib.checker.exercises import EXERCISES, REASONS
 from normlib.checker.exercises.forward import CENTERING
 from normlib.checker.exercises.inputs import TOKENS
 from right_layers import with_np_var, with_rows

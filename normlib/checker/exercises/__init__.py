@@ -6,6 +6,10 @@ norms adds its axes, its words and its exercises. Nothing here knows how an answ
 """
 
 from normlib.checker.exercises import any_axes, batch_norm_class, channels, groups, tokens
+from normlib.checker.exercises.fits import relation
+from normlib.checker.exercises.reasons import REASONS, SHAPES, TRAITS
+
+__all__ = ["EXERCISES", "REASONS", "SHAPES", "TRAITS", "relation"]
 
 EXERCISES = {
     exercise.name: exercise

@@ -22,7 +22,7 @@ def standardize(
     ddof=0,
     spread="variance",  # or sum of squares, mean absolute
     power=0.5,  # of the variance in the denominator
-    eps_place="inside",  # the root; or outside, both, squared, floor
+    eps_place="inside",  # the root; or outside, both, squared, floor, two roots
     eps_factor=1.0,
     fixed_eps=None,
     one_pass=False,
@@ -103,6 +103,8 @@ def denominator(variance, eps, eps_place="inside", power=0.5):
         return variance**power + eps
     if eps_place == "both":
         return (variance + eps) ** power + eps
+    if eps_place == "two roots":
+        return (variance**0.5 + eps) ** power
     if eps_place == "squared":
         return (variance + eps**2) ** power
     if eps_place == "floor":
@@ -145,9 +147,22 @@ WORDS = {
 }
 
 
-def averages_over(message, axis):
-    """A slip: mean and variance are taken over these axes."""
-    return Slip(message, mean_axis=axis, var_axis=axis)
+def averages_over(where, rule, axis, center=True):
+    """Slips: averages taken over these axes, of both statistics and of each."""
+    both = Slip(f"Your averages run {where}. {rule}", mean_axis=axis, var_axis=axis)
+    if not center:
+        return (both,)
+    mean = f"Your mean runs {where}, your variance does not. {rule}"
+    variance = f"Your variance runs {where}, your mean does not. {rule}"
+    return (
+        both,
+        Slip(mean, mean_axis=axis),
+        Slip(mean.replace("does not", "only starts from it"), mean_axis=axis, about="mean"),
+        Slip(variance, var_axis=axis),
+        Slip(
+            variance.replace("does not", "where it starts, does not"), var_axis=axis, about="mean"
+        ),
+    )
 
 
 POWERS = (
@@ -160,6 +175,7 @@ POWERS = (
         power=-0.5,
     ),
     Slip("You did not divide by the {root}.", power=0),
+    Slip("You divided by the square of the {square}. The exponent is one half.", power=2),
     Slip(
         "You added up the squares. The {square} is their mean: divide the sum by {n}.",
         spread="sum of squares",
@@ -198,6 +214,11 @@ HALF = (
 EPSILON = (
     Slip("ε is outside the square root: it is √({s2} + ε), not √{s2} + ε.", eps_place="outside"),
     Slip("ε is missing under the root: with {flat} you divide by zero.", fixed_eps=0.0),
+    Slip(
+        "ε is missing under the root. Zero alone is not what it is there for: tiny variances need "
+        "it too.",
+        fixed_eps=1e-30,
+    ),
     *(
         Slip(
             f"You ignored the argument eps and used {text}. Use the eps that you are given.",
@@ -208,6 +229,11 @@ EPSILON = (
     Slip("Your ε is ten times too small: use eps as it is given.", eps_factor=0.1),
     Slip("You squared ε: it is √({s2} + ε), not √({s2} + ε²).", eps_place="squared"),
     Slip("You added ε twice, inside the root and outside. It belongs inside.", eps_place="both"),
+    Slip("You added ε twice under the root: once is enough.", eps_factor=2.0),
+    Slip(
+        "You took a root twice: it is √({s2} + ε), not √(√{s2} + ε).",
+        eps_place="two roots",
+    ),
     Slip(
         "You used ε as a lower limit of the {square}. It is added to the {square}.",
         eps_place="floor",
@@ -281,9 +307,10 @@ WHOLE = (
         var_axis=None,
         about="mean",
     ),
-    averages_over(
+    Slip(
         "You used {one} for the whole array. Every {unit} has its own: is the axis missing?",
-        None,
+        mean_axis=None,
+        var_axis=None,
     ),
 )
 
@@ -291,7 +318,7 @@ WHOLE = (
 COMMON = (*WHOLE, *POWERS, *ONE_PASS, *HALF, *EPSILON, *CENTERING, *WEIGHT, *BIAS)
 
 
-def exercise(name, arguments, reference, probes, words, *slips, reasons=()):
+def exercise(name, arguments, reference, probes, words, *slips, describe, reasons=()):
     """An exercise that asks for the output, its slips in the words of the norm."""
     return Exercise(
         name=name,
@@ -301,5 +328,6 @@ def exercise(name, arguments, reference, probes, words, *slips, reasons=()):
         slips=tuple(slip.worded(**words) for slip in slips),
         checked="values and shapes, ε under the root, digits kept at a large mean, "
         "inputs unchanged",
+        describe=describe,
         reasons=reasons,
     )
