@@ -170,12 +170,16 @@ def _mistakes(exercise, attempt, outcomes):
     shapes = _shape_lines(exercise, answered)
     slips, lines = _named(exercise, answered, wrong)
     if lines:
-        return [*shapes[:1], *lines, *_stops(exercise, outcomes, slips)][:4]
-    if wrong:
-        lines = shapes or _first(exercise, answered, wrong)
-        lines = lines or _unsteady(exercise, attempt, outcomes)
-        lines = lines or _unnamed(exercise, answered, wrong[0])
-    return [*lines, *_stops(exercise, outcomes, ())][:4]
+        return [*shapes[:1], *lines, *_stops(exercise, outcomes, slips)]
+    plain_is_right = right(exercise, answered[0][0], answered[0][1].parts, exercise.parts)
+    if stops := plain_is_right and _stops(exercise, outcomes, ()):
+        return stops
+    return wrong and (
+        shapes
+        or _first(exercise, answered, wrong)
+        or _unsteady(exercise, attempt, outcomes)
+        or _unnamed(exercise, answered, wrong[0])
+    )
 
 
 def _wrong(exercise, answered, part):
@@ -185,9 +189,11 @@ def _wrong(exercise, answered, part):
 
 def _named(exercise, answered, wrong):
     """The slips that explain all, and lines; or the lines that each part gives by itself."""
+    if not wrong:
+        return (), []
     # The wrong parts first: they rule a slip out soonest.
     parts = tuple(dict.fromkeys((*wrong, *exercise.parts)))
-    if slips := wrong and recognize(exercise, answered, parts):
+    if slips := recognize(exercise, answered, parts):
         return slips, [slip.message for slip in slips]
     bad = [probe for part in wrong for probe in _wrong(exercise, answered, part)]
     axes = {probe.series[0].ndim for probe in bad}
@@ -209,6 +215,7 @@ def _of_part(exercise, answered, wrong, part):
     """What is wrong with a part by itself, while those that are right stay right."""
     others = [other for other in exercise.parts if other not in wrong]
     slips = recognize(exercise, answered, (part, *others), certain=True)
+    slips = slips or recognize(exercise, answered, (part,), certain=True)
     return [slip.message for slip in slips] or _described(exercise, answered, part)
 
 

@@ -151,7 +151,7 @@ def first_term_d_times(x, weight, bias, eps):
 CACHE = {}
 
 
-@wrong("layer_norm_vjp", "another forward", "last forward", "every forward")
+@wrong("layer_norm_vjp", "once the function has been called again")
 def cache_is_global(x, weight, bias, eps):
     mu, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
     CACHE["root"] = np.sqrt(var + eps)
@@ -184,7 +184,7 @@ class Function:
         return dx, rows_of(dout * xhat).sum(0), rows_of(dout).sum(0)
 
 
-@wrong("layer_norm_vjp", "another forward", "last forward", "every forward")
+@wrong("layer_norm_vjp", "once the function has been called again")
 def cache_on_the_class(x, weight, bias, eps):
     return Function.forward(x, weight, bias, eps), Function.backward
 
@@ -408,7 +408,7 @@ def gradients_keep_their_axes(x, weight, bias, eps):
     return y, vjp
 
 
-@wrong("batch_norm_vjp", "another forward", "last forward", "every forward")
+@wrong("batch_norm_vjp", "once the function has been called again")
 def memory_of_a_module(x, weight, bias, eps):
     CACHE["bn"] = batchnorm_nodes(x, weight, bias, eps)
     return CACHE["bn"][0], lambda dout: CACHE["bn"][1](dout)

@@ -1,4 +1,4 @@
-"""Right answers as students hand them in: PyTorch in float32, course code, odd but true formulas."""
+"""Right answers as students hand them in: PyTorch in float32, course code, odd formulas."""
 
 import numpy as np
 import torch

@@ -215,8 +215,8 @@ EPSILON = (
     Slip("ε is outside the square root: it is √({s2} + ε), not √{s2} + ε.", eps_place="outside"),
     Slip("ε is missing under the root: with {flat} you divide by zero.", fixed_eps=0.0),
     Slip(
-        "ε is missing under the root. Zero alone is not what it is there for: tiny variances need "
-        "it too.",
+        "ε is missing under the root. A guard against zero is not enough: it changes small numbers "
+        "too.",
         fixed_eps=1e-30,
     ),
     *(
