@@ -11,6 +11,8 @@ from normlib.checker.model import Exercise
 from normlib.checker.recognition import prediction, recognize, right, tolerances
 from normlib.checker.report import Report
 
+MORE = "This may be the first of several mistakes: mend it, then check again."
+
 
 def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
     r"""Check your solution of an exercise and name the mistake, if there is one.
@@ -42,6 +44,10 @@ def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
         ``(dx, dweight, dbias)``, or ``(dx, dweight)`` for RMSNorm. An object of the class
         ``BatchNorm`` has the attributes weight, bias, running_mean, running_var and training, and
         the methods ``train()``, ``eval()`` and ``__call__(x)``.
+
+        Three have a rule besides: in ``layer_norm_vjp_from_output`` the vjp makes x̂ from y, in
+        ``rms_norm_from_layer_norm`` and ``group_norm_from_batch_norm`` only the library's norm of
+        that name computes averages.
     name : str or Exercise, optional
         The exercise, if yours has another name; a leading ``my_`` or ``My`` is no difference. An
         `Exercise` that you have made yourself is passed as it is.
@@ -80,7 +86,8 @@ def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
         return judge(name, attempt)
     if name is None:
         name = getattr(attempt, "__name__", type(attempt).__name__)
-    return judge(_meant(str(name), attempt, _shipped().EXERCISES), attempt)
+    known = _shipped().EXERCISES | _shipped().WITH_A_RULE
+    return judge(_meant(str(name), attempt, known), attempt)
 
 
 def _shipped():
@@ -199,16 +206,17 @@ def _named(exercise, answered, wrong):
     axes = {probe.series[0].ndim for probe in bad}
     some = [(p, outcome) for p, outcome in answered if p.series[0].ndim in axes]
     if len(some) < len(answered) and (slips := recognize(exercise, some, parts)):
-        where = _where(bad, [probe for probe, _ in answered if probe not in bad])
+        where = _where(bad, [probe for probe, _ in answered if probe.series[0].ndim not in axes])
         return slips, [f"F{where[1:]}: {slip.message}" for slip in slips]
     found = {}
-    for part in wrong:
+    for part in wrong if exercise.forward else wrong[:1]:  # of a series, what comes first is sure
         lines = _of_part(exercise, answered, wrong, part)
         if not lines:
             return (), []
         for line in lines:
             found.setdefault(line, []).append(part)
-    return (), [_prefixed(exercise, parts, line) for line, parts in found.items()]
+    lines = [_prefixed(exercise, parts, line) for line, parts in found.items()]
+    return (), [*lines, *([] if exercise.forward or len(wrong) == 1 else [MORE])]
 
 
 def _of_part(exercise, answered, wrong, part):
@@ -221,16 +229,15 @@ def _of_part(exercise, answered, wrong, part):
 
 def _first(exercise, answered, wrong):
     """What is certain of a part, where not all parts can be explained."""
-    for part in wrong:
+    for part in wrong if exercise.forward else ():
         if lines := _of_part(exercise, answered, wrong, part):
-            lines = [_prefixed(exercise, [part], line) for line in lines]
-            return [*lines, "That is the first of several mistakes: mend it, then check again."]
+            return [*(_prefixed(exercise, [part], line) for line in lines), MORE]
     return []
 
 
 def _prefixed(exercise, parts, line):
     """The line after the parts that it is about; many come from a series of steps."""
-    if len(exercise.parts) == 1 or parts[0] in line:
+    if len(exercise.parts) == 1 or parts[0].split()[0] in line:
         return line
     return f"{' and '.join(parts) if len(parts) < 4 else f'{parts[0]}, and later'}: {line}"
 
@@ -242,7 +249,7 @@ def _described(exercise, answered, part):
     return exercise.describe(
         part,
         [
-            (probe.given, outcome.parts[part], prediction(exercise, (), probe)[part])
+            (probe.given, outcome.parts, prediction(exercise, (), probe))
             for probe, outcome in answered
             if probe.series[0].dtype == np.float64
         ],

@@ -115,8 +115,8 @@ class Exercise:
     per_parameter : str
         What to do if a part with one number per parameter has more axes than one.
     describe : callable or None
-        For wrong answers that no slip explains: ``describe(part, answers)`` with an
-        ``(arguments, answer, right answer)`` for each probe; returns sentences, or none.
+        For wrong answers that no slip explains: ``describe(part, answers)`` with
+        ``(arguments, parts, right parts)`` for each probe; returns sentences, or none.
     rules : tuple of callable
         For right answers: ``rule(exercise, function, arguments)`` returns sentences if the
         function breaks a rule, such as never to use x, and none else.

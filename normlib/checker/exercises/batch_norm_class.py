@@ -1,6 +1,7 @@
 """The exercise of a BatchNorm that keeps running statistics: its slips."""
 
 from normlib.checker.exercises.batch_norm_layer import BatchNorm
+from normlib.checker.exercises.buffers import describe
 from normlib.checker.exercises.channels import REASONS
 from normlib.checker.exercises.inputs import SERIES
 from normlib.checker.exercises.stateful import PARTS, call_layer, separate
@@ -201,5 +202,6 @@ BATCH_NORM_CLASS = Exercise(
         "positions."
     ),
     reasons=REASONS,
+    describe=describe,
     rules=(separate,),
 )

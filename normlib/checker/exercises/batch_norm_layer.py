@@ -117,7 +117,7 @@ class BatchNorm:
         if blend == "replace":
             return new + 0 * old
         if blend == "cumulative":
-            return old + (new - old) / self.steps
+            return (1 - 1 / self.steps) * old + new / self.steps
         if blend == "no decay":
             return old + m * new
         return (1 - m) * old + m * new

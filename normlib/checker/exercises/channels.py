@@ -26,7 +26,7 @@ INSTANCE_NORM_WORDS = BATCH_NORM_WORDS | {
 BATCH_NORM_AXES = (
     *forward.averages_over(
         "over the batch only",
-        "They run over the positions too, so that all positions share them.",
+        "Statistics run over the positions too, so that all positions share them.",
         "N",
     ),
     *forward.averages_over(

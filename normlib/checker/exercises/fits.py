@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlib.checker.attempts import close
+from normlib.checker.exercises import forward
 from normlib.checker.exercises.forward import along, axes
 from normlib.checker.exercises.gradients import kept
 
@@ -112,9 +113,9 @@ def of_forward(
         (("bias is missing: the last step adds it.",), lambda w, b: (w, 0 * b)),
     )
 
-    def describe(_, answers):
+    def describe(part, answers):
         for said, change in affine[: 1 + len(parameters)]:
-            sets = [_undone(given, found, change) for given, found, _ in answers]
+            sets = [_undone(given, found[part], change) for given, found, _ in answers]
             sets = [s for s in sets if s.n > 2 and np.ptp(s.x, axis=1).all()]
             lines = [_line(s.x, s.found) for s in sets]
             if sets and all(line is not None for line in lines):
@@ -167,16 +168,19 @@ def _of_lines(sets, lines, words):
 def _first_line(s, line, words):
     a, b = line[0][0], line[1][0]
     root = np.sqrt(((s.x[0] - s.mean[0]) ** 2).mean() + s.eps)
-    return [
-        f"Every {words['unit']} is (x − a)/b in your result. In the first one a is {a:.4g} where "
-        f"{s.mean[0] + 0.0:.4g} belongs, and b is {b:.4g} where {root:.4g} belongs."
+    off = [("a", a, s.mean[0] + 0.0), ("b", b, root)]
+    off = [
+        f"{name} is {v:.4g} where {r:.4g} belongs" for name, v, r in off if abs(v - r) > EXACT * b
     ]
+    return [f"Every {words['unit']} is (x − a)/b in your result. In the first {', '.join(off)}."]
 
 
 def _of_roots(sets, roots, squares, words):
     """What b is made of: b² = square·n/count + another ε, or b with something added."""
     if all(same(b, np.sqrt(v + s.eps)) for s, b, v in zip(sets, roots, squares, strict=True)):
         return []
+    if slips := _roots_of_slips(sets, roots, squares):
+        return [slip.worded(**words).message for slip in slips]
     said, known, factors = [], [], []
     for s, b, v in zip(sets, roots, squares, strict=True):
         if len(v) > 2 and np.ptp(v) > 1e-3 * v.max():
@@ -192,6 +196,25 @@ def _of_roots(sets, roots, squares, words):
             return _lower_limit(factors, known, words)
         said = [f"Your {words['square']} is a sum divided by {count}, where {words['n']} belongs."]
     return [*said, *_of_epsilon(known, words)] or _something_added(sets, roots, squares)
+
+
+def _roots_of_slips(sets, roots, squares):
+    """One or two slips that give all these roots; what is wrong besides does not matter here."""
+    for divisor in ((), forward.DDOF):
+        for place in ((), *((slip,) for slip in (*forward.EPSILON, *forward.POWERS[:2]))):
+            slips = (*divisor, *place)
+            knobs = {k: v for slip in slips for k, v in slip.changes.items()}
+            ddof, factor = knobs.pop("ddof", 0), knobs.pop("eps_factor", 1.0)
+            fixed = knobs.pop("fixed_eps", None)
+            own = [
+                forward.denominator(
+                    v * s.n / (s.n - ddof), factor * s.eps if fixed is None else fixed, **knobs
+                )
+                for s, v in zip(sets, squares, strict=True)
+            ]
+            if all(same(b, b_of_slips) for b, b_of_slips in zip(roots, own, strict=True)):
+                return slips
+    return ()
 
 
 def _lower_limit(factors, known, words):
@@ -249,6 +272,7 @@ def of_gradients(words, layout_of, channel=False):
     """For exercises whose answer is y and its gradients."""
 
     def describe(part, answers):
+        answers = [(given, found[part], right[part]) for given, found, right in answers]
         if part == "y" or not all(found.shape == right.shape for _, found, right in answers):
             return []
         if part != "dx":

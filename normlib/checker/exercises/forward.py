@@ -78,12 +78,19 @@ def axes(name, ndim):
     """The axes that the letters of a name stand for in x of shape (N, C, positions).
 
     N the samples, C the channels, P all positions, L the last axis, K all axes but the last, S axis
-    2: the first of the positions, or the channels of a group in an array of groups. A name that is
-    no text is a number or a tuple of axes itself.
+    2: the first of the positions, or the channels of a group in an array of groups, T axes 2 and 3.
+    A name that is no text is a number or a tuple of axes itself.
     """
     if not isinstance(name, str):
         return name
-    letters = {"N": (0,), "C": (1,), "P": tuple(range(2, ndim)), "S": (2,), "L": (ndim - 1,)}
+    letters = {
+        "N": (0,),
+        "C": (1,),
+        "P": tuple(range(2, ndim)),
+        "S": (2,),
+        "T": (2, 3),
+        "L": (ndim - 1,),
+    }
     letters["K"] = tuple(range(ndim - 1))
     return tuple(axis for letter in name for axis in letters[letter])
 

@@ -54,6 +54,11 @@ WRONG_GROUPS = (
         "S",
     ),
     *forward.averages_over(
+        "over two axes of a group only",
+        "An image has two axes of positions, besides that of the channels.",
+        "T",
+    ),
+    *forward.averages_over(
         "over the last axis only",
         "They run over all that belongs to a group: its channels and all positions.",
         "L",
