@@ -272,6 +272,7 @@ def test_messages_are_short_and_end_like_sentences():
         for slip in exercise.slips:
             assert slip.message[-1] in ".?"
             assert len(slip.message) <= 190, slip.message
+            assert len(re.findall(r"[.?](?: |$)", slip.message)) <= 2, slip.message
             assert "gamma" not in slip.message
             assert "beta" not in slip.message
 

@@ -119,13 +119,13 @@ MODES = (
 
 STATISTICS = (
     Slip(
-        "In training you divided the variance by n − 1. The batch is normalized by its own "
-        "variance: divide by n. Only the buffer takes n − 1.",
+        "In training you divided the variance by n − 1. The batch is normalized with a division by "
+        "n; only the buffer takes n − 1.",
         forward_ddof=1,
     ),
     Slip(
-        "Your averages run over the batch only, so every position has statistics of its own. They "
-        "run over the positions too.",
+        "Your averages run over the batch only. Statistics run over the positions too, so that all "
+        "positions share them.",
         axis="N",
     ),
     Slip(

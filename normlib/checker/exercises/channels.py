@@ -35,9 +35,10 @@ BATCH_NORM_AXES = (
         "NC",
     ),
     *forward.averages_over(
-        "over the positions only: that is InstanceNorm",
+        "over the positions only",
         "Here all samples of the batch share one mean and one variance for each channel.",
         "P",
+        like=": that is InstanceNorm",
     ),
     *forward.averages_over(
         "over the channels",
@@ -45,9 +46,10 @@ BATCH_NORM_AXES = (
         "C",
     ),
     *forward.averages_over(
-        "over channels and positions: that is LayerNorm",
+        "over channels and positions",
         "Here each channel has its own, over all samples and positions.",
         "CP",
+        like=": that is LayerNorm",
     ),
     *forward.averages_over(
         "over all axes but the last",
@@ -59,14 +61,16 @@ BATCH_NORM_AXES = (
 
 INSTANCE_NORM_AXES = (
     *forward.averages_over(
-        "over the batch too: that is BatchNorm",
+        "over the batch too",
         "Here each sample has statistics of its own.",
         "NP",
+        like=": that is BatchNorm",
     ),
     *forward.averages_over(
-        "over channels and positions: that is LayerNorm",
+        "over channels and positions",
         "Here each channel of each sample has statistics of its own.",
         "CP",
+        like=": that is LayerNorm",
     ),
     *forward.averages_over(
         "over the channels",
@@ -82,7 +86,9 @@ INSTANCE_NORM_AXES = (
         "L",
     ),
     *forward.averages_over("over axis 2 only", "An image has two axes of positions.", "S"),
-    *forward.averages_over("over samples and channels", "Keep both apart.", "NC"),
+    *forward.averages_over(
+        "over samples and channels", "Each channel of each sample has its own.", "NC"
+    ),
 )
 
 LAST_AXIS = (

@@ -172,7 +172,9 @@ def _first_line(s, line, words):
     off = [
         f"{name} is {v:.4g} where {r:.4g} belongs" for name, v, r in off if abs(v - r) > EXACT * b
     ]
-    return [f"Every {words['unit']} is (x − a)/b in your result. In the first {', '.join(off)}."]
+    return [
+        f"Every {words['unit']} is (x − a)/b in your result. In the first one {' and '.join(off)}."
+    ]
 
 
 def _of_roots(sets, roots, squares, words):

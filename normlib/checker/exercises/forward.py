@@ -154,21 +154,21 @@ WORDS = {
 }
 
 
-def averages_over(where, rule, axis, center=True):
+def averages_over(where, rule, axis, center=True, like=""):
     """Slips: averages taken over these axes, of both statistics and of each."""
-    both = Slip(f"Your averages run {where}. {rule}", mean_axis=axis, var_axis=axis)
+    both = Slip(f"Your averages run {where}{like}. {rule}", mean_axis=axis, var_axis=axis)
     if not center:
         return (both,)
-    mean = f"Your mean runs {where}, your variance does not. {rule}"
-    variance = f"Your variance runs {where}, your mean does not. {rule}"
+    mean, variance = f"Your mean runs {where}", f"Your variance runs {where}"
+    squares = f"Your variance averages its squares {where}"
     return (
         both,
-        Slip(mean, mean_axis=axis),
-        Slip(mean.replace("does not", "only starts from it"), mean_axis=axis, about="mean"),
-        Slip(variance, var_axis=axis),
+        Slip(f"{mean}, but not your variance. {rule}", mean_axis=axis),
         Slip(
-            variance.replace("does not", "where it starts, does not"), var_axis=axis, about="mean"
+            f"{mean}, and your variance is measured from it. {rule}", mean_axis=axis, about="mean"
         ),
+        Slip(f"{variance}, but not your mean. {rule}", var_axis=axis),
+        Slip(f"{squares}. {rule}", var_axis=axis, about="mean"),
     )
 
 
@@ -182,7 +182,7 @@ POWERS = (
         power=-0.5,
     ),
     Slip("You did not divide by the {root}.", power=0),
-    Slip("You divided by the square of the {square}. The exponent is one half.", power=2),
+    Slip("You divided by the square of {s2} + ε. Divide by its root.", power=2),
     Slip(
         "You added up the squares. The {square} is their mean: divide the sum by {n}.",
         spread="sum of squares",

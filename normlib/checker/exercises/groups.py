@@ -50,7 +50,7 @@ WRONG_GROUPS = (
     ),
     *forward.averages_over(
         "over the channels of a group, at each position by itself",
-        "They run over the positions too.",
+        "Statistics run over the positions too.",
         "S",
     ),
     *forward.averages_over(
@@ -60,7 +60,7 @@ WRONG_GROUPS = (
     ),
     *forward.averages_over(
         "over the last axis only",
-        "They run over all that belongs to a group: its channels and all positions.",
+        "Statistics run over all that belongs to a group: its channels and all positions.",
         "L",
     ),
     Slip(

@@ -68,7 +68,7 @@ def _made(exercise, make, given):
         raise Unwritten(f"The class sets none of {', '.join(STATE)} yet: __init__ is the place.")
     if missing:
         other = [old for old, new in OTHER_NAMES.items() if new in missing and hasattr(layer, old)]
-        rename = f" You have {' and '.join(other)}: rename." if other else ""
+        rename = f" Yours are called {' and '.join(other)}: rename them." if other else ""
         raise Fault(f"After __init__ the object has no {' and no '.join(missing)}.{rename}")
     if not callable(layer):
         raise Fault("The object cannot be called: the class has no method __call__(self, x).")

@@ -29,7 +29,7 @@ def wrong_axes(center):
         *forward.averages_over(
             "over positions and features together", f"{each} only.", (-2, -1), center
         ),
-        *forward.averages_over("over all tokens{batch_norm}", f"{each}.", (0, 1), center),
+        *forward.averages_over("over all tokens", f"{each}.", (0, 1), center, "{batch_norm}"),
     )
 
 
