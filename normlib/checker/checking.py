@@ -170,10 +170,7 @@ def _mistakes(exercise, attempt, outcomes):
     if stops := plain_is_right and _stops(exercise, outcomes, ()):
         return stops
     return wrong and (
-        shapes
-        or _first(exercise, answered, wrong)
-        or _unsteady(exercise, attempt, outcomes)
-        or _unnamed(exercise, answered, wrong[0])
+        shapes or _unsteady(exercise, attempt, outcomes) or _unnamed(exercise, answered, wrong[0])
     )
 
 
@@ -196,38 +193,27 @@ def _named(exercise, answered, wrong):
     if len(some) < len(answered) and (slips := recognize(exercise, some, parts)):
         where = _where(bad, [probe for probe, _ in answered if probe.series[0].ndim not in axes])
         return slips, [f"F{where[1:]}: {slip.message}" for slip in slips]
-    found = {}
-    for part in wrong if exercise.forward else wrong[:1]:  # of a series, what comes first is sure
-        lines = _of_part(exercise, answered, wrong, part)
-        if not lines:
-            return (), []
-        for line in lines:
-            found.setdefault(line, []).append(part)
-    lines = [_prefixed(exercise, parts, line) for line, parts in found.items()]
-    return (), [*lines, *([] if exercise.forward or len(wrong) == 1 else [MORE])]
+    return (), _part_by_part(exercise, answered, wrong)
 
 
-def _of_part(exercise, answered, wrong, part):
-    """What is wrong with a part by itself, while those that are right stay right."""
-    others = [other for other in exercise.parts if other not in wrong]
-    slips = recognize(exercise, answered, (part, *others), certain=True)
-    slips = slips or recognize(exercise, answered, (part,), certain=True)
-    return [slip.message for slip in slips] or _described(exercise, answered, part)
-
-
-def _first(exercise, answered, wrong):
-    """What is certain of a part, where not all parts can be explained."""
-    for part in wrong if exercise.forward else ():
-        if lines := _of_part(exercise, answered, wrong, part):
-            return [*(_prefixed(exercise, [part], line) for line in lines), MORE]
-    return []
-
-
-def _prefixed(exercise, parts, line):
-    """The line after the parts that it is about; many come from a series of steps."""
-    if len(exercise.parts) == 1 or parts[0].split()[0] in line:
-        return line
-    return f"{' and '.join(parts) if len(parts) < 4 else f'{parts[0]}, and later'}: {line}"
+def _part_by_part(exercise, answered, wrong):
+    """What explains one wrong part after the other, as far as it is certain."""
+    lines, known, missed = [], (), False
+    others = [part for part in exercise.parts if part not in wrong]  # which should stay right
+    for part in wrong:
+        if known and all(right(exercise, p, o.parts, (part,), known) for p, o in answered):
+            continue
+        more = ()
+        for parts in ((part, *others), (part,)) if len(exercise.parts) > 1 else ():
+            more = more or recognize(exercise, answered, parts, certain=True, known=known)
+        said = [slip.message for slip in more if slip not in known]
+        said = said or _described(exercise, answered, part)
+        alone = len(exercise.parts) == 1
+        lines += [text if alone or part.split()[0] in text else f"{part}: {text}" for text in said]
+        known, missed = more or known, missed or not said
+        if not (said or exercise.forward):
+            break  # in a series, what comes later follows from what comes first
+    return [*lines, MORE] if lines and missed else lines
 
 
 def _described(exercise, answered, part):

@@ -65,13 +65,15 @@ def right(exercise, probe, found, parts, slips=(), rough=0.0):
     )
 
 
-def recognize(exercise, outcomes, parts, certain=False):
+def recognize(exercise, outcomes, parts, certain=False, known=()):
     """The first slip or pair of slips that gives the reader's answers in these parts, or ().
 
-    With `certain` there is no other that gives them, unless it changes still more.
+    With `certain` there is no other that gives them, unless it changes still more. Slips that are
+    `known` are there already; one more is looked for.
     """
     answers = [(probe, outcome.parts) for probe, outcome in outcomes if outcome.parts is not None]
-    found = (s for s in exercise.hypotheses if _explains(exercise, s, answers, parts))
+    guesses = [(*known, slip) for slip in exercise.slips] if known else exercise.hypotheses
+    found = (s for s in guesses if _explains(exercise, s, answers, parts, known))
     first = next(found, ())
     if not (first and certain):
         return first
@@ -84,7 +86,7 @@ def _changes(slips):
     return {(name, repr(value)) for slip in slips for name, value in slip.changes.items()}
 
 
-def _explains(exercise, slips, answers, parts):
+def _explains(exercise, slips, answers, parts, known):
     """Whether these slips contradict no answer, and each of them is needed for a wrong one."""
     if prediction(exercise, slips, exercise.probes[0]) is None:
         return False  # slips that never work together explain nothing
@@ -93,7 +95,7 @@ def _explains(exercise, slips, answers, parts):
     reproduced = [(p, found) for p, found in answers if prediction(exercise, slips, p) is not None]
     return all(
         any(not _allows(exercise, fewer, probe, found, parts) for probe, found in reproduced)
-        for fewer in combinations(slips, len(slips) - 1)
+        for fewer in ([known] if known else combinations(slips, len(slips) - 1))
     )
 
 

@@ -108,7 +108,7 @@ RUNGS = [
     ("group_norm", group_norm_forgets_the_batch_of_vectors, "the first two axes of x"),
     ("instance_norm", instance_norm_of_numbers, "differs from input to input"),
     ("group_norm", group_norm_without_reshape_of_weight, "one number for each channel"),
-    ("batch_norm_vjp", batch_norm_with_gradients_not_summed, "every axis but that of the channels"),
+    ("batch_norm_vjp", batch_norm_with_gradients_not_summed, "sum over the samples and positions"),
     ("normalize", normalize_with_two_axes, "axis can be a number or a tuple"),
     ("normalize", lambda x: x, "called as normalize(x, axis, center, eps): with these"),
     ("group_norm", lambda x, g, w, b, e: g, "single number"),
