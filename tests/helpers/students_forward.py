@@ -1,7 +1,7 @@
 """Wrong forwards as students hand them in, from courses and repositories; retold by hand.
 
 The entries of `WRONG` are (exercise, function, words): one of the words is in the report. Nothing
-is imported from normlib. Some came with the mended checker, others were kept apart until its end.
+is imported from normlib.
 """
 
 import numpy as np
@@ -139,7 +139,7 @@ def three_at_once(x, weight, bias, eps):
     return weight * (x - mu) / (std + eps)
 
 
-@wrong("layer_norm", "is not right", "of its numbers")
+@wrong("layer_norm", "is (x − a)/b in your result")
 def between_zero_and_one(x, weight, bias, eps):
     low, high = x.min(-1, keepdims=True), x.max(-1, keepdims=True)
     return weight * (x - low) / (high - low + eps) + bias
@@ -197,7 +197,7 @@ def torch_on_arrays(x, weight, bias, eps):
     return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, eps)
 
 
-@wrong("layer_norm", "squares from", "about", "one mean")
+@wrong("layer_norm", "measured from the mean of the whole array")
 def variance_about_the_grand_mean(x, weight, bias, eps):
     mu = x.mean(-1, keepdims=True)
     var = np.mean((x - x.mean()) ** 2, axis=-1, keepdims=True)

@@ -6,8 +6,7 @@ norms adds its axes, its words and its exercises. Nothing here knows how an answ
 """
 
 from normlib.checker.exercises import any_axes, batch_norm_class, channels, groups, tokens
-from normlib.checker.exercises.fits import relation
-from normlib.checker.exercises.reasons import REASONS, SHAPES, TRAITS
+from normlib.checker.exercises.reasons import REASONS, SHAPES, TRAITS, relation
 from normlib.checker.exercises.rules import WITH_A_RULE
 
 __all__ = ["EXERCISES", "REASONS", "SHAPES", "TRAITS", "WITH_A_RULE", "relation"]

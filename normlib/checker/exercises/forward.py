@@ -18,7 +18,7 @@ def standardize(
     *,
     shift=1,  # how many means are subtracted
     sign=1,
-    about="own mean",  # squares are measured from np.var's mean, the one subtracted, or zero
+    about="own mean",  # squares are measured from np.var's mean, the one subtracted, zero, …
     ddof=0,
     spread="variance",  # or sum of squares, mean absolute
     power=0.5,  # of the variance in the denominator
@@ -36,6 +36,7 @@ def standardize(
         "own mean": source.mean(var_axis, keepdims=True),
         "mean": mean,
         "zero": source.dtype.type(0),
+        "grand mean": source.mean(),
     }
     variance = _variance(source, centers[about], var_axis, ddof, spread, one_pass)
     eps = eps_factor * (eps if fixed_eps is None else fixed_eps)
@@ -309,6 +310,10 @@ WHOLE = (
         about="mean",
     ),
     Slip("Your variance is that of the whole array: is its axis missing?", var_axis=None),
+    Slip(
+        "Your variance is measured from the mean of the whole array: is an axis missing?",
+        about="grand mean",
+    ),
     Slip(
         "Your variance averages the squares over the whole array: is its axis missing?",
         var_axis=None,

@@ -1,8 +1,10 @@
-"""What usually lies behind an error or a wrong shape, and what sets inputs apart."""
+"""What usually lies behind an error or a wrong shape, what sets inputs apart, what is off."""
 
 import math
 
 import numpy as np
+
+from normlib.checker.attempts import close
 
 # Each line: what the error looks like, and what usually lies behind it. The first that fits.
 REASONS = (
@@ -108,3 +110,26 @@ TRAITS = (
     lambda x, eps, p: f"with a variance {'below' if x.var() < eps else 'above'} ε",
     lambda x, eps, p: f"with ε = {eps:g}",
 )
+
+
+def relation(found, expected, tolerance):
+    """How a wrong answer of the right shape differs from the right one."""
+    if not np.isfinite(found).all():
+        share = np.mean(~np.isfinite(found))
+        return [
+            f"{share:.0%} of its numbers are nan or infinite: is something divided by zero, or the "
+            "root taken of a negative number?"
+        ]
+    difference = found - expected
+    factor = (found * expected).sum() / max((expected * expected).sum(), 1e-12)
+    if close(found, factor * expected, tolerance):
+        return [f"Every number is {factor:.6g} times what it should be: look for a factor."]
+    if close(found, expected + difference.mean(), tolerance):
+        return [f"Every number is off by {difference.mean():+.4g}: look for a constant added."]
+    size = max(1.0, np.abs(expected).max())
+    share = np.mean(np.abs(difference) <= tolerance * size)
+    worst = tuple(int(i) for i in np.unravel_index(np.abs(difference).argmax(), found.shape))
+    return [
+        f"{share:.0%} of its numbers are right. The worst is at {list(worst)}: "
+        f"{found[worst]:.7g}, expected {expected[worst]:.7g}."
+    ]
