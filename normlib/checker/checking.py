@@ -211,7 +211,8 @@ def _part_by_part(exercise, answered, wrong):
         alone = len(exercise.parts) == 1
         lines += [text if alone or part.split()[0] in text else f"{part}: {text}" for text in said]
         known, missed = more or known, missed or not said
-        if not (said or exercise.forward):
+        if not (more or exercise.forward):
+            missed = len(wrong) > 1
             break  # in a series, what comes later follows from what comes first
     return [*lines, MORE] if lines and missed else lines
 

@@ -146,7 +146,7 @@ class Exercise:
 
     >>> nl.check(reference, l2_norm)
     ✓ l2_norm: correct
-      Correct on 8 probes: values and shapes, inputs unchanged.
+      Correct on 11 probes: values and shapes, inputs unchanged.
     >>> for slip in l2_norm.slips:
     ...     print(nl.check(l2_norm.attempt(slip), l2_norm))
     ✗ l2_norm: not right yet

@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from students_backward import Layer, batchnorm_nodes, grouped_backward, node_graph, one_line
+from students_backward import node_graph, one_line
 from students_backward import right_dx as short_dx
+from students_channel_backward import batchnorm_nodes, grouped_backward
+from students_classes import Layer
 from students_forward import column
 
 RIGHT = []

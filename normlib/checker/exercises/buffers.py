@@ -21,7 +21,7 @@ def describe(part, answers):
             for given, found, _ in answers
         ]
         if all(share is not None for share in shares):
-            keeps, takes, momentum = *shares[0], answers[0][0]["momentum"]
+            (keeps, takes), momentum = shares[0], answers[0][0]["momentum"]
             old, own = f"keeps {keeps:g} of the old and", f"keeps {1 - momentum:g} and"
             if not answers[0][1][before].any():
                 old = own = ""  # of zeros, nobody can tell

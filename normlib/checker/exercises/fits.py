@@ -233,7 +233,10 @@ def _lower_limit(wrong, words):
     s, b, _ = min(wrong, key=lambda each: each[2].max())
     least = float((b**2 - s.eps).min())
     if all(same(b, np.sqrt(np.maximum(v, least) + s.eps)) for s, b, v in wrong):
-        return f"Your {words['square']} is never below {least:.2g}. It needs no limit beside ε."
+        return (
+            f"What stands under your root is never below {least:.2g}, by a limit of the "
+            f"{words['square']} or of ε. It needs none."
+        )
     return None
 
 
