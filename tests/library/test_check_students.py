@@ -11,8 +11,10 @@ import students_backward  # noqa: F401
 import students_channel_backward  # noqa: F401
 import students_channels  # noqa: F401
 import students_classes  # noqa: F401
+from normlib.checker import Exercise, Slip
 from normlib.checker.checking import judge
 from normlib.checker.exercises import EXERCISES, WITH_A_RULE
+from normlib.checker.exercises.inputs import TOKENS
 from right_layers import by_the_library, from_the_output, step_by_step, with_np_var
 from students_forward import WRONG  # the modules above enter theirs into it
 from students_right import RIGHT
@@ -68,6 +70,21 @@ def test_right_code_that_stops_somewhere_gets_no_other_mistake(exercise):
         report = judge(exercise, attempt)
         assert "It stopped with Stops." in report.lines
         assert not known & {*report.lines}
+
+
+def test_a_slip_that_gives_no_wrong_answer_explains_none():
+    """It stops where the reader is wrong, and is right where it gives an answer."""
+
+    def reference(x, eps, *, stop=False, by=0.0):
+        if stop and x.ndim == 1:
+            raise Stops
+        return x + by
+
+    slips = (Slip("It stops on one token.", stop=True), Slip("You added 2.", by=2.0))
+    exercise = Exercise("itself", ("x", "eps"), reference, TOKENS, slips)
+    wrong_there = nl.check(lambda x, eps: x + (x.ndim == 1), exercise)
+    assert not {slip.message for slip in slips} & {*wrong_there.lines}
+    assert nl.check(lambda x, eps: x + 2, exercise).lines == ("You added 2.",)
 
 
 def test_where_it_stops_is_said_by_axes_dtype_or_eps_and_never_by_a_label():
