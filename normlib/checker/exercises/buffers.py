@@ -55,4 +55,6 @@ def _shares(new, old, statistic):
     columns = np.stack([old, statistic], 1)
     shares, *_ = np.linalg.lstsq(columns, new, rcond=None)
     exact = np.abs(columns @ shares - new).max() <= EXACT * np.abs(new).max(initial=1e-300)
+    if abs(shares[1]) < EXACT:
+        return None  # a constant tells nothing of what is kept
     return np.round(shares, 4) + 0.0 if exact else None
