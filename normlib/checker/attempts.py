@@ -1,6 +1,8 @@
 """Call the reader's function on copies of the inputs, survive it, and say where it stopped."""
 
+import contextlib
 import inspect
+import io
 import linecache
 import os
 import re
@@ -13,74 +15,27 @@ import numpy as np
 
 LARGE = 10**6  # entries; an answer of this size has the wrong shape, so it is never copied
 
-# Each line: what the error looks like, and what usually lies behind it. The first that fits.
-REASONS = (
-    (
-        "einsum|einstein",
-        "In einsum every axis that is summed needs a letter of its own; '...' is never summed.",
-    ),
-    (
-        "broadcast",
-        "An average over an axis loses that axis; keepdims=True keeps it with length 1, so that "
-        "the shapes still fit.",
-    ),
-    (
-        "matmul|not aligned",
-        "A product that sums over an axis needs that axis to be equally long on both sides. "
-        "Multiply with * to go number by number.",
-    ),
-    (
-        "AxisError|axis .*out of bounds",
-        "Some inputs have one axis only. Count axes from the end: the last one is −1, and "
-        "tuple(range(x.ndim - 1)) are all others, however many there are.",
-    ),
-    (
-        "values to unpack",
-        "Count the names on the left. x can have any number of axes, so its shape has no fixed "
-        "length; C is the last entry.",
-    ),
-    (
-        "UnboundLocalError",
-        "A name is used before your function gives it a value: is the line in a branch that did "
-        "not run?",
-    ),
-    ("NameError", "Is the name misspelt, or defined in a cell that you have not run?"),
-    ("IndexError", "Some inputs have one axis only: count axes from the end."),
-    (
-        "RecursionError",
-        "Your function calls itself without end. Does it use its own name where you meant another "
-        "function?",
-    ),
-    ("'keepdim'|'dim'", "NumPy's words are axis and keepdims; dim and keepdim are PyTorch's."),
-    (
-        "must be Tensor|'numpy.ndarray' object has no|not callable",
-        "The arguments that you get are NumPy arrays: x.shape is a tuple, x.size a number.",
-    ),
-    (
-        "same_kind|Cannot cast",
-        "An array of integers cannot hold decimals: make a new array of floats.",
-    ),
-    ("SystemExit", "Your function ends the program: return the result instead."),
-    ("AssertionError", "An assert of your own does not hold here: print what it compares."),
-    ("ZeroDivisionError", "A number that you divide by is zero: some inputs have variance 0."),
-)
-
 
 class Unwritten(Exception):
     """There is nothing to judge yet."""
 
 
 class Fault(Exception):
-    """The function came to its end, but what it returned is not what was asked for."""
+    """Not what was asked for was returned; `parts` are the answer if it can be told."""
+
+    def __init__(self, text, parts=None):
+        super().__init__(text)
+        self.parts = parts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call gave: the answer's parts or an error, and the inputs that it changed."""
+    """What one call gave: the answer's parts, an error, the inputs that it changed, its prints."""
 
     parts: dict | None
     error: BaseException | None
     changed: tuple[str, ...]
+    printed: str
 
 
 def run(exercise, function, probe):
@@ -89,14 +44,20 @@ def run(exercise, function, probe):
         name: value.copy(order="K") if isinstance(value, np.ndarray) else value
         for name, value in probe.given.items()
     }
-    parts = error = None
+    parts, error, printed = None, None, io.StringIO()
     # A division by zero shows in the answer; its warning would look like ours.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        contextlib.redirect_stdout(printed),
+    ):
         warnings.simplefilter("ignore")
         try:
             parts = exercise.call(exercise, function, given)
         except KeyboardInterrupt:
             raise
+        except Fault as fault:
+            parts, error = fault.parts, fault
         except BaseException as caught:
             error = caught
     changed = tuple(
@@ -104,36 +65,35 @@ def run(exercise, function, probe):
         for name, value in given.items()
         if isinstance(value, np.ndarray) and value.tobytes() != probe.given[name].tobytes()
     )
-    return Outcome(parts, error, changed)
+    return Outcome(parts, error, changed, printed.getvalue())
 
 
 def call_forward(exercise, function, given):
     """For a function that returns an array."""
-    result = _invoke_exercise(exercise, function, given)
+    result = invoke_exercise(exercise, function, given)
+    if isinstance(result, tuple) and len(result) > 1 and hasattr(result[0], "shape"):
+        text = f"You returned a tuple of {len(result)}: leave out the cache, return y alone."
+        raise Fault(text, {exercise.parts[0]: as_array("The first of them", result[0])})
     return {exercise.parts[0]: only_array("The result", result)}
 
 
-def call_vjp(exercise, function, given):
-    """For a function that returns (y, vjp), where vjp(dy) returns the gradients."""
-    result = _invoke_exercise(exercise, function, given)
-    if not (isinstance(result, tuple | list) and len(result) == 2):
-        raise Fault(f"You returned {_kind(result)}; return the pair y, vjp.")
-    output, *gradients = exercise.parts
-    parts = {output: as_array(output, result[0])}
-    vjp = result[1]
-    if vjp is None or vjp is Ellipsis:
-        raise Unwritten(f"{output} is there; vjp is still to be written.")
-    if not callable(vjp):
-        raise Fault(
-            f"The second thing that you return is {_kind(vjp)}; it should be the function vjp "
-            "itself, without parentheses."
-        )
-    values = invoke_value("vjp(dy)", "vjp(dy)", vjp, given["dy"])
-    if not (isinstance(values, tuple | list) and len(values) == len(gradients)):
-        raise Fault(f"vjp(dy) returned {_kind(values)}; it should return {', '.join(gradients)}.")
-    return parts | {
-        name: as_array(name, value) for name, value in zip(gradients, values, strict=True)
-    }
+def close(found, expected, tolerance):
+    """Equal shapes, and no entry farther off than `tolerance` times the size of the answer."""
+    if found.shape != expected.shape:
+        return False
+    difference = np.abs(found - expected)
+    worst = difference.max(initial=0.0)
+    if np.isfinite(worst):
+        return bool(worst <= tolerance * np.abs(expected).max(initial=1.0))
+    # nan where nan is expected, and the same infinity, count as equal.
+    size = np.abs(expected).max(where=np.isfinite(expected), initial=1.0)
+    same = (difference <= tolerance * size) | (found == expected)
+    return bool((same | (np.isnan(found) & np.isnan(expected))).all())
+
+
+def alike(one, other):
+    """Whether two calls gave the same parts; threads may sum in another order."""
+    return all(close(value, other[part], 1e-4) for part, value in one.items())
 
 
 def readers_frame(error):
@@ -146,7 +106,8 @@ def readers_frame(error):
     return own[-1] if own else None
 
 
-def _invoke_exercise(exercise, function, given):
+def invoke_exercise(exercise, function, given):
+    """Call the reader's function as the exercise says."""
     arguments = (given[name] for name in exercise.arguments)
     return invoke_value("The function", exercise.signature, function, *arguments)
 
@@ -195,8 +156,8 @@ def as_array(what, value):
         array = np.asarray(value)
     except Exception as error:
         raise Fault(
-            f"{what} cannot be read as one array of numbers: it is {_kind(original)}. Do its rows "
-            "differ in length?"
+            f"{what} cannot be read as one array of numbers: it is {kind_of(original)}. Do its "
+            "rows differ in length?"
         ) from error
     if masked:
         raise Fault(f"{what} is a masked array with numbers left out; return an ordinary array.")
@@ -209,26 +170,25 @@ def as_array(what, value):
         )
     if array.dtype.kind not in "fiub":
         raise Fault(
-            f"{what} is {_kind(original)}; it should be an array of floating-point numbers."
+            f"{what} is {kind_of(original)}; it should be an array of floating-point numbers."
         )
     # A copy, for the reader's function may use one buffer for all its answers.
     return array if array.size > LARGE else array.astype(np.float64)
 
 
-def describe(error, reasons=()):
-    """One line for the error, one for the place, one for the reason, as far as they are known.
-
-    `reasons` are those of the exercise; they go before the general ones.
-    """
+def describe(error, reasons):
+    """One line for the error, one for the place, one for the reason, as far as they are known."""
     kind, text = type(error).__name__, _text(error)
     lines = [f"It stopped with {kind}: {text}" if text else f"It stopped with {kind}."]
     frame = readers_frame(error)
     if frame is None:
-        return [*lines, *getattr(error, "__notes__", ())]
-    filename, number = frame
-    source = linecache.getline(filename, number).strip()
-    lines.append(f"Your line {number}: {source}" if source else f"It is your line {number}.")
-    for pattern, reason in (*reasons, *REASONS):
+        lines += getattr(error, "__notes__", ())
+    else:
+        source = linecache.getline(*frame).strip()
+        lines.append(
+            f"Your line {frame[1]}: {source}" if source else f"It is your line {frame[1]}."
+        )
+    for pattern, reason in reasons:
         if re.search(pattern, f"{kind}: {text}"):
             return [*lines, reason]
     return lines
@@ -243,7 +203,7 @@ def _text(error):
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _kind(value):
+def kind_of(value):
     """The kind of a value in words, never its content, which may be huge."""
     if value is None:
         return "None"

@@ -1,14 +1,17 @@
 """`check` and its ladder, from "not written yet" to the worst entry: the first rung that holds."""
 
 import difflib
+import re
 from collections.abc import Callable
 
 import numpy as np
 
-from normlib.checker.attempts import Fault, Unwritten, describe, run
+from normlib.checker.attempts import Fault, Unwritten, alike, describe, run
 from normlib.checker.model import Exercise
-from normlib.checker.recognition import close, prediction, recognize, right
+from normlib.checker.recognition import prediction, recognize, right, tolerances
 from normlib.checker.report import Report
+
+MORE = "This may be the first of several mistakes: mend it, then check again."
 
 
 def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
@@ -41,6 +44,10 @@ def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
         ``(dx, dweight, dbias)``, or ``(dx, dweight)`` for RMSNorm. An object of the class
         ``BatchNorm`` has the attributes weight, bias, running_mean, running_var and training, and
         the methods ``train()``, ``eval()`` and ``__call__(x)``.
+
+        Three have a rule besides: in ``layer_norm_vjp_from_output`` the vjp makes x̂ from y, in
+        ``rms_norm_from_layer_norm`` and ``group_norm_from_batch_norm`` only the library's norm of
+        that name computes averages.
     name : str or Exercise, optional
         The exercise, if yours has another name; a leading ``my_`` or ``My`` is no difference. An
         `Exercise` that you have made yourself is passed as it is.
@@ -69,9 +76,6 @@ def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
     ✗ layer_norm: not right yet
       ε is outside the square root: it is √(σ² + ε), not √σ² + ε.
     """
-    # The exercises are loaded with the first check, so that `import normlib` is quick.
-    from normlib.checker.exercises import EXERCISES
-
     if not callable(attempt):
         if callable(name):
             raise TypeError(f"the function comes first: nl.check(f, name={attempt!r}).")
@@ -81,38 +85,62 @@ def check(attempt: Callable, name: str | Exercise | None = None) -> Report:
     if isinstance(name, Exercise):
         return judge(name, attempt)
     if name is None:
-        name = str(getattr(attempt, "__name__", type(attempt).__name__))
-        name = name.removeprefix("my_").removeprefix("My")
-    if not isinstance(name, str) or name not in EXERCISES:
-        raise ValueError(_unknown(name, EXERCISES))
-    return judge(EXERCISES[name], attempt)
+        name = getattr(attempt, "__name__", type(attempt).__name__)
+    known = _shipped().EXERCISES | _shipped().WITH_A_RULE
+    return judge(_meant(str(name), attempt, known), attempt)
+
+
+def _shipped():
+    """What the library ships, loaded with the first check so that `import normlib` is quick."""
+    import normlib.checker.exercises as shipped
+
+    return shipped
+
+
+def _meant(name, attempt, exercises):
+    """The exercise of this name, as far as there is only one that can be meant."""
+    own = name.removeprefix("my_").removeprefix("My")
+    if own in exercises:
+        return exercises[own]
+    names = [known for known in exercises if _plain(known) == _plain(own)]
+    if names:  # a function and a class may differ in nothing else
+        is_class = isinstance(attempt, type)
+        return exercises[max(names, key=lambda known: known[0].isupper() == is_class)]
+    wanted = name.replace("backward", "vjp")
+    near = (difflib.get_close_matches(wanted, exercises, 1, cutoff=0.4) or [*exercises])[0]
+    raise ValueError(
+        f"there is no exercise {name!r}: choose one of {', '.join(exercises)}; if yours is {near}, "
+        f'write nl.check(f, name="{near}").'
+    )
+
+
+def _plain(name):
+    """A name without what people write in different ways, as in LayerNorm and layernorm_forward."""
+    return re.sub(r"_|^spatial|forward|[123]d$", "", name.lower())
 
 
 @np.errstate(all="ignore")  # answers that are nan or infinite are compared too
 def judge(exercise, attempt):
     """Run the attempt on the probes of the exercise and report the first rung that holds."""
-    first = run(exercise, attempt, exercise.probes[0])
-    if isinstance(first.error, Unwritten):
-        return Report(False, False, exercise.name, (str(first.error),))
-    if first.error is not None:
-        return _wrong(exercise, _error_lines(exercise, first.error))
-    others = [(probe, run(exercise, attempt, probe)) for probe in exercise.probes[1:]]
-    outcomes = [(exercise.probes[0], first), *others]
-    lines = [*_changed(outcomes), *_mistakes(exercise, attempt, outcomes)]
-    if lines:
-        return _wrong(exercise, lines)
+    outcomes = [(exercise.probes[0], run(exercise, attempt, exercise.probes[0]))]
+    if outcomes[0][1].parts is not None:
+        outcomes += [(probe, run(exercise, attempt, probe)) for probe in exercise.probes[1:]]
+    spoken = next((o for _, o in outcomes if o.parts is None), outcomes[0][1])
+    print(spoken.printed, end="")  # once, and of the call that is spoken of
+    plain = outcomes[0][1]
+    if isinstance(plain.error, Unwritten):
+        return Report(False, False, exercise.name, (str(plain.error),))
+    if plain.parts is None:
+        lines = _error_lines(exercise, plain.error)
+    else:
+        lines = [*_changed(outcomes), *_mistakes(exercise, attempt, outcomes)]
+        lines = lines or [str(o.error) for _, o in outcomes if o.error][:1]
+    rules = () if lines else exercise.rules
+    given = exercise.probes[0].given
+    if lines := lines or next(filter(None, (r(exercise, attempt, given) for r in rules)), []):
+        return Report(False, True, exercise.name, tuple(dict.fromkeys(lines)))
     praise = f"Correct on {len(outcomes)} probes: {exercise.checked}."
     return Report(True, True, exercise.name, (praise,))
-
-
-def _unknown(name, exercises):
-    near = (difflib.get_close_matches(str(name), exercises, 1, cutoff=0.4) or [*exercises])[0]
-    hint = f'if yours is {near}, write nl.check(f, name="{near}")'
-    return f"there is no exercise {name!r}: choose one of {', '.join(exercises)}; {hint}."
-
-
-def _wrong(exercise, lines):
-    return Report(False, True, exercise.name, tuple(dict.fromkeys(lines)))
 
 
 def _changed(outcomes):
@@ -129,27 +157,77 @@ def _changed(outcomes):
 
 def _mistakes(exercise, attempt, outcomes):
     """The lines for what is wrong with the answers; none if they are right."""
-    wrong = _wrong_parts(exercise, outcomes)
-    if not wrong:
-        return []
-    shapes = _shape_lines(exercise, outcomes)
+    answered = [(probe, outcome) for probe, outcome in outcomes if outcome.parts is not None]
+    wrong = [part for part in exercise.parts if _wrong(exercise, answered, part)]
     if exercise.forward and "y" in wrong:
-        named = [slip.message for slip in recognize(exercise.forward, outcomes, ("y",))]
-        if named:
-            return [*shapes, "The output y is not right yet; the gradients come after it.", *named]
-        wrong = ["y"]
+        lines = _mistakes(exercise.forward, attempt, answered)
+        return ["The output y is not right yet; the gradients come after it.", *lines]
+    shapes = _shape_lines(exercise, answered)
+    slips, lines = _named(exercise, answered, wrong)
+    if lines:
+        return [*shapes[:1], *lines, *_stops(exercise, outcomes, slips)]
+    plain_is_right = right(exercise, answered[0][0], answered[0][1].parts, exercise.parts)
+    if stops := plain_is_right and _stops(exercise, outcomes, ()):
+        return stops
+    return wrong and (
+        shapes or _unsteady(exercise, attempt, outcomes) or _unnamed(exercise, answered, wrong[0])
+    )
+
+
+def _wrong(exercise, answered, part):
+    """The probes on which a part is wrong."""
+    return [p for p, outcome in answered if not right(exercise, p, outcome.parts, (part,))]
+
+
+def _named(exercise, answered, wrong):
+    """The slips that explain all, and lines; or the lines that each part gives by itself."""
+    if not wrong:
+        return (), []
     # The wrong parts first: they rule a slip out soonest.
     parts = tuple(dict.fromkeys((*wrong, *exercise.parts)))
-    named = [slip.message for slip in recognize(exercise, outcomes, parts)]
-    named = named or _part_by_part(exercise, outcomes, wrong)
-    if named:
-        return [*shapes[:1], *named]
-    for probe, outcome in outcomes:
-        if outcome.error is not None:
-            works = f"It runs on {outcomes[0][0]}, but not on {probe}."
-            return [works, *_error_lines(exercise, outcome.error)]
-    return (
-        shapes or _unsteady(exercise, attempt, outcomes) or _unnamed(exercise, outcomes, wrong[0])
+    if slips := recognize(exercise, answered, parts):
+        return slips, [slip.message for slip in slips]
+    bad = [probe for part in wrong for probe in _wrong(exercise, answered, part)]
+    axes = {probe.series[0].ndim for probe in bad}
+    some = [(p, outcome) for p, outcome in answered if p.series[0].ndim in axes]
+    if len(some) < len(answered) and (slips := recognize(exercise, some, parts)):
+        where = _where(bad, [probe for probe, _ in answered if probe.series[0].ndim not in axes])
+        return slips, [f"F{where[1:]}: {slip.message}" for slip in slips]
+    return (), _part_by_part(exercise, answered, wrong)
+
+
+def _part_by_part(exercise, answered, wrong):
+    """What explains one wrong part after the other, as far as it is certain."""
+    lines, known, missed = [], (), False
+    others = [part for part in exercise.parts if part not in wrong]  # which should stay right
+    for part in wrong:
+        if known and all(right(exercise, p, o.parts, (part,), known) for p, o in answered):
+            continue
+        more = ()
+        for parts in ((part, *others), (part,)) if len(exercise.parts) > 1 else ():
+            more = more or recognize(exercise, answered, parts, certain=True, known=known)
+        said = [slip.message for slip in more if slip not in known]
+        said = said or _described(exercise, answered, part)
+        alone = len(exercise.parts) == 1
+        lines += [text if alone or part.split()[0] in text else f"{part}: {text}" for text in said]
+        known, missed = more or known, missed or not said
+        if not (more or exercise.forward):
+            missed = len(wrong) > 1
+            break  # in a series, what comes later follows from what comes first
+    return [*lines, MORE] if lines and missed else lines
+
+
+def _described(exercise, answered, part):
+    """What a fit of the exercise's own says of the wrong answers."""
+    if not exercise.describe or not _wrong(exercise, answered, part):
+        return []
+    return exercise.describe(
+        part,
+        [
+            (probe.given, outcome.parts, prediction(exercise, (), probe))
+            for probe, outcome in answered
+            if probe.series[0].dtype == np.float64
+        ],
     )
 
 
@@ -157,8 +235,7 @@ def _unsteady(exercise, attempt, outcomes):
     """The line for answers that no mistake explains, because the next call has others."""
     plain, first = outcomes[0]
     again = run(exercise, attempt, plain)
-    same = again.parts and right(again.parts, first.parts, exercise.parts, plain.tolerance)
-    if same:
+    if again.parts and alike(again.parts, first.parts):
         return []
     return [
         "Two calls with the same inputs give different answers: the answer may depend on nothing "
@@ -166,116 +243,65 @@ def _unsteady(exercise, attempt, outcomes):
     ]
 
 
-def _wrong_parts(exercise, outcomes):
-    """The parts that are wrong on some probe, in their order."""
-    return [
-        part
-        for part in exercise.parts
-        if not all(
-            right(outcome.parts, prediction(exercise, (), probe), (part,), probe.tolerance)
-            for probe, outcome in outcomes
-        )
-    ]
-
-
-def _part_by_part(exercise, outcomes, wrong):
-    """Slips for each wrong part on its own; none unless every part finds one."""
-    found = {}
-    for part in wrong:
-        slips = recognize(exercise, outcomes, (part,))
-        if not slips:
-            return []
-        for slip in slips:
-            found.setdefault(slip.message, []).append(part)
-    return [
-        message if parts[0] in message else f"{_listed(parts)}: {message}"
-        for message, parts in found.items()
-    ]
-
-
-def _listed(parts):
-    """The parts in words; many come from a series of steps, in the order of time."""
-    return " and ".join(parts) if len(parts) < 4 else f"{parts[0]}, and later"
+def _stops(exercise, outcomes, slips):
+    """The lines for inputs on which it stops, though not on the plain ones."""
+    bad = [probe for probe, outcome in outcomes if outcome.parts is None]
+    bad = [probe for probe in bad if prediction(exercise, slips, probe) is not None]
+    if not bad:
+        return []
+    good = [probe for probe, outcome in outcomes if outcome.parts is not None]
+    error = next(outcome.error for probe, outcome in outcomes if probe is bad[0])
+    works = f"It runs for {good[0].shapes}, but not {_where(bad, good)}."
+    return [works, *_error_lines(exercise, error)]
 
 
 def _error_lines(exercise, error):
     if isinstance(error, Fault | Unwritten):
         return [str(error)]
-    return describe(error, exercise.reasons)
+    return describe(error, (*exercise.reasons, *_shipped().REASONS))
 
 
-def _shape_lines(exercise, outcomes):
+def _where(bad, good):
+    """On which inputs it fails: what sets them apart from the others, or the first one's shape."""
+    for trait in _shipped().TRAITS:
+        ours, theirs = (
+            {trait(p.series[0], p.given.get("eps", 0.0), p) for p in probes}
+            for probes in (bad, good)
+        )
+        if len(ours) < 3 and not ours & theirs:
+            return f"for x {' or '.join(sorted(ours))}"
+    return f"for {bad[0].shapes}"
+
+
+def _shape_lines(exercise, answered):
     """The first part with a wrong shape, and the likely reason."""
-    for probe, outcome in outcomes:
-        if outcome.parts is None:
-            continue
+    for probe, outcome in answered:
         for part in exercise.parts:
             found = outcome.parts[part].shape
             expected = prediction(exercise, (), probe)[part].shape
             if found != expected:
                 subject = _subject(exercise, part)
                 line = f"For {probe.shapes}, {subject} has shape {found}; it should be {expected}."
-                return [line, _shape_reason(found, expected, exercise.per_parameter)]
+                reason = next(said for test, said in _shipped().SHAPES if test(found, expected))
+                if len(expected) == 1 < len(found):
+                    reason = exercise.per_parameter or reason
+                return [line, reason]
     return []
 
 
-def _unnamed(exercise, outcomes, part):
-    """A mistake without a name: what relation is left, on the first probe where it shows."""
-    wrong = []
-    for probe, outcome in outcomes:
-        found, expected = outcome.parts[part], prediction(exercise, (), probe)[part]
-        if not close(found, expected, probe.tolerance):
-            wrong.append((probe, found, expected))
-    probe, found, expected = wrong[0]
-    share = f" It is right on {len(outcomes) - len(wrong)} of {len(outcomes)} probes."
+def _unnamed(exercise, answered, part):
+    """A mistake without a name: where it shows, and what relation is left there."""
+    bad = _wrong(exercise, answered, part)
+    good = [probe for probe, _ in answered if probe not in bad]
+    where = f"for {bad[0].shapes}" if bad[0] is answered[0][0] else _where(bad, good)
+    share = f" It is right on {len(good)} of {len(answered)} probes." if good else ""
+    found = next(outcome.parts[part] for probe, outcome in answered if probe is bad[0])
+    expected = prediction(exercise, (), bad[0])[part]
     return [
-        f"On {probe}, {_subject(exercise, part)} is not right."
-        + (share if len(wrong) < len(outcomes) else ""),
-        *_relation(found, expected, probe.tolerance),
+        f"F{where[1:]}, {_subject(exercise, part)} is not right.{share}",
+        *_shipped().relation(found, expected, tolerances(exercise, (), bad[0])[part]),
     ]
 
 
 def _subject(exercise, part):
     return "the result" if len(exercise.parts) == 1 else part
-
-
-def _shape_reason(found, expected, per_parameter):
-    """The likely reason for a wrong shape."""
-    if len(expected) == 1 and len(found) > 1 and per_parameter:
-        return per_parameter
-    if found == ():
-        return "That is a single number: is the axis of an average or a sum missing?"
-    if len(found) > len(expected):
-        return "There is an axis too many: look at where you add one, or where shapes broadcast."
-    if found == expected[:-1] or found == (*expected[:-1], 1):
-        return "The last axis is averaged away: return the normalized numbers, not a statistic."
-    if sorted(found) == sorted(expected):
-        return "The axes are in another order: is there a transpose or a reshape to undo?"
-    if np.prod(found) == np.prod(expected):
-        return "The numbers are all there: reshape them to the shape of x."
-    if len(found) < len(expected):
-        return "An axis is lost: averages and sums drop their axis unless keepdims=True."
-    return "Print the shapes line by line: the first that surprises you is the place."
-
-
-def _relation(found, expected, tolerance):
-    """How a wrong answer of the right shape differs from the right one."""
-    if not np.isfinite(found).all():
-        share = np.mean(~np.isfinite(found))
-        return [
-            f"{share:.0%} of its numbers are nan or infinite: is something divided by zero, or the "
-            "root taken of a negative number?"
-        ]
-    difference = found - expected
-    factor = (found * expected).sum() / max((expected * expected).sum(), 1e-12)
-    if close(found, factor * expected, tolerance):
-        return [f"Every number is {factor:.6g} times what it should be: look for a factor."]
-    if close(found, expected + difference.mean(), tolerance):
-        return [f"Every number is off by {difference.mean():+.4g}: look for a constant added."]
-    size = max(1.0, np.abs(expected).max())
-    share = np.mean(np.abs(difference) <= tolerance * size)
-    worst = tuple(int(i) for i in np.unravel_index(np.abs(difference).argmax(), found.shape))
-    return [
-        f"{share:.0%} of its numbers are right. The worst is at {list(worst)}: "
-        f"{found[worst]:.7g}, expected {expected[worst]:.7g}."
-    ]

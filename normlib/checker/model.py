@@ -51,8 +51,6 @@ class Probe:
         What is special about it; fits after "On".
     draw : callable
         Makes the arguments, a dict by name, when they are first needed.
-    tolerance : float
-        How far an answer may be off, relative to its size. Honest float32 passes 1e-5.
     delicate : bool
         Rounding decides here.
 
@@ -66,7 +64,6 @@ class Probe:
 
     label: str
     draw: Callable[[], dict[str, Any]]
-    tolerance: float = 1e-5
     delicate: bool = False
 
     @functools.cached_property
@@ -74,11 +71,15 @@ class Probe:
         """The arguments by name."""
         return self.draw()
 
-    @functools.cached_property
+    @property
+    def series(self) -> list:
+        """All arrays x, x2, x3 …"""
+        return [value for name, value in self.given.items() if name.rstrip("0123456789") == "x"]
+
+    @property
     def shapes(self) -> str:
         """The shape of x; of all batches, if there is a series x, x2, x3."""
-        xs = [value for name, value in self.given.items() if name.rstrip("0123456789") == "x"]
-        return "x of shape " + ", then ".join(dict.fromkeys(str(x.shape) for x in xs))
+        return "x of shape " + ", then ".join(dict.fromkeys(str(x.shape) for x in self.series))
 
     def __str__(self) -> str:
         return f"{self.label}, {self.shapes}"
@@ -113,6 +114,12 @@ class Exercise:
         For a vjp: the exercise by whose slips a wrong y is named, on the same probes.
     per_parameter : str
         What to do if a part with one number per parameter has more axes than one.
+    describe : callable or None
+        For wrong answers that no slip explains: ``describe(part, answers)`` with
+        ``(arguments, parts, right parts)`` for each probe; returns sentences, or none.
+    rules : tuple of callable
+        For right answers: ``rule(exercise, function, arguments)`` returns sentences if the
+        function breaks a rule, such as never to use x, and none else.
     reasons : tuple of (str, str)
         Pairs of a pattern and what usually lies behind an error that has it. What is so for any
         function comes after them.
@@ -139,7 +146,7 @@ class Exercise:
 
     >>> nl.check(reference, l2_norm)
     ✓ l2_norm: correct
-      Correct on 8 probes: values and shapes, inputs unchanged.
+      Correct on 11 probes: values and shapes, inputs unchanged.
     >>> for slip in l2_norm.slips:
     ...     print(nl.check(l2_norm.attempt(slip), l2_norm))
     ✗ l2_norm: not right yet
@@ -158,6 +165,8 @@ class Exercise:
     parts: tuple[str, ...] = ("y",)
     forward: "Exercise | None" = None
     per_parameter: str = ""
+    describe: Callable | None = None
+    rules: tuple[Callable, ...] = ()
     reasons: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -74,7 +74,15 @@ class Subject:
         cuda = [given.device] if given.device.type == "cuda" else []
         with self.torch.no_grad(), self.torch.random.fork_rng(cuda):
             self.torch.manual_seed(seed)  # dropout draws the same mask every time
-            return _first(layer(given))
+            return _first(self._run(layer, given))
+
+    def _run(self, layer, given):
+        try:
+            return layer(given)
+        except RuntimeError:
+            if not given.is_floating_point() or given.dtype == self.torch.float32:
+                raise
+            return layer.float()(given)  # its parameters may be float32, whatever x is
 
 
 def _first(output):
@@ -84,7 +92,11 @@ def _first(output):
 
 def as_array(value):
     """A copy of an array or a tensor."""
-    return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        # NumPy has no bfloat16; every one of its numbers is a float32.
+        value = value.float().numpy() if value.dtype.itemsize == 2 else value.numpy()
+    return np.array(value)
 
 
 def _output(value):

@@ -95,7 +95,10 @@ class Diagnosis:
         What is added to the variance ("inside") or to its root ("outside").
     zeros, large_mean, float16 : str
         "fine", "wrong", "nan" or "refused": on zeros, in float32 with a mean of 10⁴, and in float16
-        with numbers of some hundreds.
+        with numbers of some hundreds. A layer that computes in half precision itself is not asked
+        for the mean of 10⁴.
+    not_finite : float
+        Which share of the output on x is nan or infinite; then it is the first row.
     changes_input : bool
         Whether the array that it was given is another afterwards.
 
@@ -115,6 +118,7 @@ class Diagnosis:
     buffers_eval: tuple[str, ...]
     random: bool
     changes_input: bool
+    not_finite: float = 0.0
     buffer_share: float | None = None
     future_leak: float | None = None
     past: float | None = None
@@ -134,7 +138,9 @@ class Diagnosis:
     def rows(self) -> list[tuple[str, str]]:
         """Findings in words: (finding, value) pairs, without those that were not asked."""
         buffers = [*self.buffers, *(f"{b} (evaluation too)" for b in self.buffers_eval)]
+        share = f"nan or infinite, {self.not_finite:.0%} of them"
         rows = [
+            ("numbers of the output on your x", share if self.not_finite else None),
             ("another sample matters, training", _moves(self.other_samples)),
             ("another sample matters, evaluation", _moves(self.other_samples_eval)),
             ("a later position matters", _moves(self.future_leak)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from normlib.clinic.calling import Subject, as_array
 from normlib.clinic.diagnosis import Diagnosis
-from normlib.clinic.measures import axes_of, extremes, invariances, scale_findings
+from normlib.clinic.measures import axes_of, extremes, invariances, scale_findings, unit_of
 
 BLIND = 1e-6  # relative movement below which an output counts as unmoved: rounding in float32
 
@@ -93,6 +93,7 @@ class _View:
                 f"got {self(self.x, raw=True).shape} for x of shape {x.shape}: name the axes, or "
                 "give position=None if the output has no positions."
             )
+        self.unit = unit_of(self.y)
         if not np.array_equal(self.y, self(self.x), equal_nan=True):
             raise ValueError(
                 "the layer gives two different outputs for the same x, so that no influence can "
@@ -123,14 +124,14 @@ class _View:
         change = change / _spread(base)
         return np.where(change > BLIND, change, 0.0)
 
-    def changed(self, *where):
+    def changed(self, *where, seed=1):
         """X with the numbers at a place exchanged."""
         x = self.x.copy()
         if np.issubdtype(x.dtype, np.integer):
             known = np.unique(x)
             x[where] = known[(np.searchsorted(known, x[where]) + 1) % len(known)]
         else:
-            noise = np.random.default_rng(1).normal(size=np.shape(x[where]))
+            noise = np.random.default_rng(seed).normal(size=np.shape(x[where]))
             x[where] = x[where] + 3 * x.std() * noise
         return x
 
@@ -141,8 +142,9 @@ def _influences(view):
     other = view.changed(-1)
     _, after, buffers = view.subject.observed(view.restored(view.x), True)
     _, after_eval, buffers_eval = view.subject.observed(view.restored(view.x), False)
-    gap = np.abs(view.y - evaluated).max() / _spread(view.y)
+    gap = np.nanmax(np.abs(view.y - evaluated), initial=0.0) / _spread(view.y)
     found = {
+        "not_finite": float(np.mean(~np.isfinite(view.y))),
         "other_samples": float(view.moved(other)[0].max()),
         "other_samples_eval": float(view.moved(other, False, evaluated)[0].max()),
         "train_eval_gap": float(gap) if gap > BLIND else 0.0,

@@ -305,7 +305,7 @@ WORDS = {
     "averaged": "averaged over the samples and positions",
     "swapped": "swapped",
 }
-OF_BATCH_NORM = WORDS | {"means without the batch": "leave out the batch"}
+OF_BATCH_NORM = WORDS | {"means without the batch": "over the positions only"}
 OF_INSTANCE_NORM = WORDS | {"means over the batch too": "over the batch too"}
 OF_GROUP_NORM = OF_INSTANCE_NORM | {"per group": "one number for each group"}
 

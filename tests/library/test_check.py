@@ -13,7 +13,7 @@ from normlib.checker.checking import judge
 from normlib.checker.exercises import EXERCISES
 from normlib.checker.exercises.forward import EPSILON
 from normlib.checker.exercises.inputs import TOKENS
-from normlib.checker.recognition import prediction
+from normlib.checker.recognition import prediction, tolerances
 from right_batch_norm import layer_in_float32
 from right_layers import (
     RIGHT,
@@ -45,9 +45,10 @@ def same_answers(exercise, a, b, factor=1.0):
         one, two = prediction(exercise, a, probe), prediction(exercise, b, probe)
         if one is None or two is None:
             continue
-        rough = max([probe.tolerance, *(slip.rough for slip in (*a, *b))])
+        rounding = [tolerances(exercise, slips, probe) for slips in ((), a, b)]
         for part in exercise.parts:
             x, y = one[part], two[part]
+            rough = np.nanmax([t[part] for t in rounding] + [slip.rough for slip in (*a, *b)])
             if x.shape != y.shape:
                 return False
             with np.errstate(invalid="ignore"):
@@ -100,9 +101,9 @@ def test_no_two_slips_can_be_confused(exercise):
             )
 
 
-# All pairs of all exercises take a minute and a half, so they run with the slow tests. Every
-# seventh meets each slip in several pairs: what is wrong with a slip itself is found at once.
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+# All pairs of all exercises take minutes, so every seventh runs with the slow tests. Every
+# forty-first meets most slips in a pair: what is wrong with a slip itself is found at once.
+@pytest.mark.parametrize("step", [41, pytest.param(7, marks=pytest.mark.slow)])
 @every_exercise
 def test_every_pair_is_diagnosed_as_that_pair_or_as_an_equal(exercise, step):
     by_messages = {}
@@ -193,15 +194,16 @@ def test_one_pass_variances_are_rejected_however_they_round(mean_of_squares):
 def test_the_delicate_probe_leaves_room_on_both_sides():
     """Two honest passes are ten times better than asked for, and one pass ten times worse."""
     exercise = EXERCISES["layer_norm"]
-    (probe,) = (p for p in exercise.probes if p.delicate)
+    (probe,) = (p for p in exercise.probes if p.series[0].dtype == np.float32)
     expected = prediction(exercise, (), probe)["y"]
     size = np.abs(expected).max()
     # PyTorch itself is one of them, if not the most exact.
+    allowed = tolerances(exercise, (), probe)["y"]
     for attempt in (with_np_var, with_rows, with_plain_float32_loops, with_torch):
         error = np.abs(run(exercise, attempt, probe).parts["y"] - expected).max() / size
-        assert error < probe.tolerance / 10
+        assert error < allowed / 10
     wrong = run(exercise, broken_layers.one_pass_variance, probe).parts["y"]
-    assert not np.nanmax(np.abs(wrong - expected)) / size < 10 * probe.tolerance
+    assert not np.nanmax(np.abs(wrong - expected)) / size < 10 * allowed
 
 
 def all_in_float16(x, weight, bias, eps):

@@ -107,18 +107,18 @@ RUNGS = {
     "exit": (exits, ["SystemExit: 3", "ends the program"]),
     "unprintable": (raises_unprintable, ["stopped with Unprintable.", "raise Unprintable"]),
     "long": (long_words, ["word word", "…"]),
-    "unpacks": (unpacks, ["runs on the plain case", "one token", "b, t, c = x.shape", "Count"]),
-    "third axis": (axis_two, ["but not on one token", "AxisError", "from the end"]),
+    "unpacks": (unpacks, ["runs for x of shape (3, 4, 6)", "b, t, c = x.shape", "Count"]),
+    "third axis": (axis_two, ["0% of its numbers"]),
     "torch on arrays": (lambda x, w, b, e: torch.mean(x), ["must be Tensor", "NumPy arrays"]),
     "called": (lambda x, w, b, e: x.shape(), ["not callable", "x.shape is a tuple"]),
     "einsum": (lambda x, w, b, e: np.einsum("...c->c", x), ["letter of its own"]),
     "matmul": (lambda x, w, b, e: x @ x, ["equally long"]),
-    "branch": (right_only_above_one_axis, ["but not on one token", "returns None"]),
+    "branch": (right_only_above_one_axis, ["but not for x with 1 axis", "returns None"]),
     # changed its input
     "view": (views_into_x, ["changes x:", "x −= …"]),
     "weight": (sorts_weight, ["changes weight and bias:"]),
     # wrong type
-    "tuple": (shaped(lambda y: (y, 1)), ["tuple of 2"]),
+    "tuple": (shaped(lambda y: (y, 1)), ["tuple of 2", "leave out the cache"]),
     "comma": (shaped(lambda y: (y,)), ["tuple of 1", "comma"]),
     "string": (shaped(str), ["a str"]),
     "object array": (shaped(lambda y: y.astype(object)), ["array of object"]),
@@ -188,7 +188,7 @@ VJP_RUNGS = {
         with_gradients(lambda x, w, b: (x, w, 3 * x)),
         ["dbias has shape (3, 4, 6)", "sum every axis but the last"],
     ),
-    "factor": (with_gradients(lambda x, w, b: (2 * x, w, b)), ["dx is not right", "2 times"]),
+    "factor": (with_gradients(lambda x, w, b: (2 * x, w, b)), ["All of dx has the factor 2"]),
     "crash": (with_gradients(lambda x, w, b: (x, w, b / "2")), ["TypeError", 'b / "2"']),
     "float32 only": (
         lambda x, w, b, e: (

@@ -82,7 +82,7 @@ def test_no_norm_is_told_that_it_is_itself():
 
 def group_norm_forgets_the_batch_of_vectors(x, num_groups, weight, bias, eps):
     n, c, length = x.shape[:3]
-    return x
+    return functional.group_norm(x, num_groups, weight, bias, eps)
 
 
 def instance_norm_of_numbers(x, weight, bias, eps):
@@ -100,12 +100,16 @@ def batch_norm_with_gradients_not_summed(x, weight, bias, eps):
     return y, lambda dy: (vjp(dy)[0], 3 * dy, dy)
 
 
+def normalize_with_two_axes(x, axis, center, eps):
+    return functional.normalize(x, (axis[0], axis[-1]), center, eps)
+
+
 RUNGS = [
     ("group_norm", group_norm_forgets_the_batch_of_vectors, "the first two axes of x"),
     ("instance_norm", instance_norm_of_numbers, "differs from input to input"),
     ("group_norm", group_norm_without_reshape_of_weight, "one number for each channel"),
-    ("batch_norm_vjp", batch_norm_with_gradients_not_summed, "every axis but that of the channels"),
-    ("normalize", lambda x, axis, center, eps: x[axis[0]], "axis can be a number or a tuple"),
+    ("batch_norm_vjp", batch_norm_with_gradients_not_summed, "sum over the samples and positions"),
+    ("normalize", normalize_with_two_axes, "axis can be a number or a tuple"),
     ("normalize", lambda x: x, "called as normalize(x, axis, center, eps): with these"),
     ("group_norm", lambda x, g, w, b, e: g, "single number"),
 ]

@@ -15,8 +15,7 @@ import torch
 import normlib as nl
 from broken_layers import CATALOGUES
 from normlib.checker import Exercise, Report, Slip, checking, exercises
-from normlib.checker.attempts import REASONS
-from normlib.checker.exercises import EXERCISES
+from normlib.checker.exercises import EXERCISES, REASONS
 from normlib.checker.exercises.forward import CENTERING
 from normlib.checker.exercises.inputs import TOKENS
 from right_layers import with_np_var, with_rows
@@ -35,11 +34,12 @@ def test_swapped_arguments_are_a_type_error():
         nl.check("layer_norm", with_np_var)
 
 
-@pytest.mark.parametrize("name", ["my_layer_norm", "layernorm", "LayerNorm"])
+@pytest.mark.parametrize("name", ["my_layer_norms", "layer", "LayrNorm", "layernorm_backward"])
 def test_an_unknown_name_lists_the_known_and_the_nearest(name):
     with pytest.raises(ValueError, match="layer_norm, layer_norm_vjp") as error:
         nl.check(with_np_var, name)
-    assert 'nl.check(f, name="layer_norm")' in str(error.value)
+    assert 'nl.check(f, name="layer_norm' in str(error.value)
+    assert ('_vjp")' in str(error.value)) == ("backward" in name)
     assert "\n" not in str(error.value)
 
 
@@ -74,6 +74,26 @@ def test_a_reference_that_fails_is_not_blamed_on_the_reader():
     own = Exercise("halved", ("x",), lambda x: x / np.ones(7), TOKENS)
     with pytest.raises(ValueError, match="broadcast"):
         nl.check(lambda x: x / 2, own)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("layernorm_forward", "layer_norm"),
+        ("LayerNorm", "layer_norm"),
+        ("my_batchnorm", "batch_norm"),
+        ("spatial_batchnorm_forward", "batch_norm"),
+        ("LayerNormVJP", "layer_norm_vjp"),
+    ],
+)
+def test_a_name_with_one_meaning_is_understood(name, meant):
+    assert nl.check(lambda *arguments: None, name).name == meant
+
+
+def test_a_class_and_a_function_of_one_name_are_told_apart():
+    assert nl.check(type("BatchNorm2d", (), {})).name == "BatchNorm"
+    assert nl.check(type("batchnorm", (), {})).name == "BatchNorm"
+    assert nl.check(with_np_var, "batchnorm").name == "batch_norm"
 
 
 def test_a_leading_my_is_no_difference():
@@ -252,6 +272,7 @@ def test_messages_are_short_and_end_like_sentences():
         for slip in exercise.slips:
             assert slip.message[-1] in ".?"
             assert len(slip.message) <= 190, slip.message
+            assert len(re.findall(r"[.?](?: |$)", slip.message)) <= 2, slip.message
             assert "gamma" not in slip.message
             assert "beta" not in slip.message
 

@@ -2,10 +2,15 @@
 
 Each is data: a reference with knobs, slips that turn them, inputs, words. What the forwards of all
 norms share is in `forward`, what the gradients share in `backward`; a module for each family of
-norms adds its axes, its words and its exercises. Nothing here knows how an answer is judged.
+norms adds its axes, its words and its exercises. What is said of answers that no slip explains is
+in `fits`, `buffers` and `reasons`. Nothing here knows how an answer is judged.
 """
 
 from normlib.checker.exercises import any_axes, batch_norm_class, channels, groups, tokens
+from normlib.checker.exercises.reasons import REASONS, SHAPES, TRAITS, relation
+from normlib.checker.exercises.rules import WITH_A_RULE
+
+__all__ = ["EXERCISES", "REASONS", "SHAPES", "TRAITS", "WITH_A_RULE", "relation"]
 
 EXERCISES = {
     exercise.name: exercise

@@ -1,6 +1,6 @@
 """The operator under every norm, `normalize`: it is told its axes, and whether to center."""
 
-from normlib.checker.exercises import forward
+from normlib.checker.exercises import fits, forward
 from normlib.checker.exercises.inputs import AXES
 from normlib.checker.model import Slip
 
@@ -95,5 +95,6 @@ NORMALIZE = forward.exercise(
     *forward.ONE_PASS,
     *forward.HALF,
     *forward.EPSILON,
+    describe=fits.of_forward(WORDS, None, parameters=()),
     reasons=REASONS,
 )

@@ -1,161 +1,10 @@
-"""What the backwards of all norms share: the right gradients with their knobs, and the usual slips.
+"""What the backwards of all norms share: the usual slips, as knobs of `gradients`.
 
-One derivation serves all norms. With g = dy·weight it is
-
-    dx = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε),  dweight = Σ dy·x̂,  dbias = Σ dy.
-
-The norms differ in their `Layout`, and a slip turns some of the `Knobs`. What stands in braces in a
-message is said in the words of each norm, see `forward.WORDS`.
+What stands in braces in a message is said in the words of each norm, see `forward.WORDS`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
-from normlib.checker.attempts import call_vjp
-from normlib.checker.exercises.forward import along, axes
+from normlib.checker.exercises.vjps import call_vjp, remembers
 from normlib.checker.model import Exercise, Slip
-
-
-def _same(x):
-    return x
-
-
-@dataclass(frozen=True)
-class Layout:
-    """In what the gradients of two norms differ."""
-
-    axis: int | str  # of the statistics; see `axes`
-    channel: bool = False  # weight and bias lie along axis 1, not along the last
-    center: bool = True  # or, as in RMSNorm, no mean and no bias
-    split: Callable = _same  # from x to the array that has these axes
-    join: Callable = _same  # and back
-    num_groups: int = 1
-
-
-@dataclass(frozen=True)
-class Knobs:
-    """What a backward does; by default it is right."""
-
-    # In dx.
-    mean_g: str = "mean"  # what is taken off for mean(g); or none, sum, plus, n - 1
-    mean_gx: str = "mean"  # the same for x̂·mean(g·x̂)
-    direction: tuple = ("x_hat", "x_hat")  # the two x̂ of that term; or x, centered, y, ones
-    means_axis: int | str | tuple | None = "own"  # that of the forward; or others, see `axes`
-    weight_place: str = "before"  # the means are taken; or after, not in the means, never
-    weight_axis: str = "own"  # or last
-    scale: str = "rstd"  # 1 / √(σ² + ε); or none, variance, std
-    # In the statistics: of the factor rstd, and of x̂.
-    rstd_eps: float | None = None  # the ε of the forward
-    rstd_ddof: int = 0
-    x_hat_eps: float | None = None
-    x_hat_ddof: int = 0
-    # In dweight and dbias.
-    dweight_from: str = "x_hat"  # or x, centered, y, ones
-    dbias_from: str = "ones"  # or x_hat
-    sums_of: str = "dy"  # or g
-    reduce: str = "sum"  # over all axes but the parameters'; or none, first, …: see `_reduced`
-    order: tuple | None = None  # of what is returned
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """What the backward takes from the forward, in the shape in which statistics are computed."""
-
-    axis: int | tuple
-    count: int  # of the numbers in each average
-    std: np.ndarray
-    named: dict  # x̂, and what a reader may take for it
-
-
-def gradients(x, weight, y, eps, layout, **knobs):
-    """The function from dy to dx, dweight and dbias."""
-    knobs = Knobs(**knobs)
-    kept = _kept(x, y, eps, layout, knobs)
-    factor = along(weight, x.ndim, layout.channel, knobs.weight_axis)
-    sources = (knobs.dweight_from, knobs.dbias_from) if layout.center else (knobs.dweight_from,)
-
-    def vjp(dy):
-        upstream = dy * factor if knobs.sums_of == "g" else dy
-        sums = (
-            _reduced(upstream * layout.join(kept.named[source]), layout, knobs.reduce)
-            for source in sources
-        )
-        found = (_dx(dy, factor, kept, layout, knobs), *sums)
-        return found if knobs.order is None else tuple(found[i] for i in knobs.order)
-
-    return vjp
-
-
-def _kept(x, y, eps, layout, knobs):
-    """The statistics, by the axes of the forward."""
-    v = layout.split(x)
-    axis = axes(layout.axis, v.ndim)
-    centered = v - v.mean(axis, keepdims=True) if layout.center else v
-    square = (centered**2).mean(axis, keepdims=True)
-    count = v.size // square.size
-
-    def root(own_eps, ddof):
-        variance = square * np.divide(count, count - ddof)
-        return np.sqrt(variance + (eps if own_eps is None else own_eps))
-
-    of_rstd, of_x_hat = (knobs.rstd_eps, knobs.rstd_ddof), (knobs.x_hat_eps, knobs.x_hat_ddof)
-    std = root(*of_rstd)
-    named = {
-        "x_hat": centered / (std if of_x_hat == of_rstd else root(*of_x_hat)),
-        "x": v,
-        "centered": centered,
-        "y": layout.split(y),
-        "ones": np.ones_like(v),
-    }
-    return _Kept(axis, count, std, named)
-
-
-def _dx(dy, factor, kept, layout, knobs):
-    """(g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε), where g = dy·weight."""
-    place = knobs.weight_place
-    g = layout.split(dy * factor if place in ("before", "not in the means") else dy)
-    averaged = layout.split(dy) if place == "not in the means" else g
-    axis = kept.axis if knobs.means_axis == "own" else axes(knobs.means_axis, g.ndim)
-    front, inside = (kept.named[name] for name in knobs.direction)
-    n = kept.count
-    share = {"mean": 1, "none": 0, "sum": n, "plus": -1, "n - 1": n / max(n - 1, 1)}
-    dx = g - share[knobs.mean_g] * averaged.mean(axis, keepdims=True)
-    dx = dx - share[knobs.mean_gx] * front * (averaged * inside).mean(axis, keepdims=True)
-    dx = layout.join(dx * _scale(kept.std, knobs.scale))
-    return dx * factor if place == "after" else dx
-
-
-def _scale(std, name):
-    """What dx is multiplied by at the end."""
-    if name == "none":
-        return 1
-    if name == "variance":
-        return 1 / std**2
-    return std if name == "std" else 1 / std
-
-
-def _reduced(values, layout, reduce):
-    """The sum over all axes but that of the parameters, or a wrong one."""
-    own = 1 if layout.channel else values.ndim - 1
-    if reduce == "none":
-        return values
-    if reduce == "first":
-        return values.sum(0)
-    if reduce == "positions":
-        return values.sum(tuple(range(2, values.ndim)))
-    if reduce == "features":
-        return values.sum(own)
-    if reduce == "all":
-        return values.sum()
-    if reduce == "groups":
-        return values.reshape(len(values), layout.num_groups, -1).sum((0, 2))
-    others = tuple(a for a in range(values.ndim) if a != own)
-    if reduce == "mean":
-        return values.mean(others)
-    return values.sum(others, keepdims=reduce == "keepdims")
-
 
 MEAN_OF_G = (
     Slip(
@@ -170,6 +19,23 @@ MEAN_OF_G = (
     ),
     Slip("In dx you took the sum of g where its mean belongs: divide by {n}.", mean_g="sum"),
     Slip("You added mean(g) in dx: subtract it.", mean_g="plus"),
+    Slip(
+        "In dx you divided the sum of g by {n} − 1. The forward divides by {n}, and so does the "
+        "gradient.",
+        mean_g="n - 1",
+    ),
+    Slip(
+        "In dx you divided both sums by {n} − 1. The forward divides by {n}, and so does the "
+        "gradient.",
+        mean_g="n - 1",
+        mean_gx="n - 1",
+    ),
+    Slip(
+        "In dx the two means have changed places. mean(g) stands alone, mean(g·x̂) is multiplied "
+        "by x̂.",
+        first="x_hat",
+        direction=("x_hat", "ones"),
+    ),
 )
 
 PROJECTION = (
@@ -214,20 +80,24 @@ CENTERED = (
     ),
 )
 
-# Where the weight is not constant over the axes of the means, its place matters.
+# Where the weight is constant over the axes of the means, "last" is right, and only this is wrong.
+WEIGHT_IN_THE_MEANS = (
+    Slip(
+        "The means in dx are taken of dy. Take them of dy times weight.",
+        mean_g_of="dy",
+        mean_gx_of="dy",
+    ),
+    Slip("In dx the first mean is taken of dy. It is the mean of dy times weight.", mean_g_of="dy"),
+    Slip("In dx the second mean is taken of dy·x̂. It is the mean of dy·weight·x̂.", mean_gx_of="dy"),
+)
+
 WEIGHT_PLACE = (
     Slip(
         "In dx you multiplied by weight last. Multiply dy by weight first, then take the means.",
         weight_place="after",
     ),
-    Slip(
-        "The means in dx are taken of dy. Take them of dy times weight.",
-        weight_place="not in the means",
-    ),
+    *WEIGHT_IN_THE_MEANS,
 )
-
-# Where it is constant there, "last" is right, and only this is a mistake.
-WEIGHT_IN_THE_MEANS = (WEIGHT_PLACE[1],)
 
 SCALE = (
     Slip("dx is not divided by the {root}: multiply by rstd.", scale="none"),
@@ -305,9 +175,12 @@ WITH_BIAS = (
         dbias_from="x_hat",
     ),
     Slip(
-        "dweight and dbias are sums of dy times weight. Weight plays no part there: use dy itself.",
-        sums_of="g",
+        "dweight and dbias are sums of dy times weight: take dy itself.",
+        dweight_of="g",
+        dbias_of="g",
     ),
+    Slip("dweight is a sum of dy times weight: take dy itself.", dweight_of="g"),
+    Slip("dbias is a sum of dy times weight: take dy itself.", dbias_of="g"),
     Slip("You swapped dweight and dbias: return dx, dweight, dbias.", order=(0, 2, 1)),
     *(
         Slip(
@@ -318,12 +191,23 @@ WITH_BIAS = (
 )
 
 
-def means_over(*wrong):
-    """Slips in dx: pairs of a message and the axes over which the means are taken."""
-    return tuple(Slip(message, means_axis=axis) for message, axis in wrong)
+BOTH_MEANS = (
+    ("The means in dx run", ("g_axis", "gx_axis")),
+    ("In dx mean(g) runs", ("g_axis",)),
+    ("In dx mean(g·x̂) runs", ("gx_axis",)),
+)
 
 
-def exercise(of, reference, words, *slips, parameters=("weight", "bias"), per_parameter):
+def means_over(*wrong, which=BOTH_MEANS):
+    """Slips in dx, of both means and of each: where they run, what is so, and their axes."""
+    return tuple(
+        Slip(f"{start} {where}. {rule}", **dict.fromkeys(knobs, axis))
+        for where, rule, axis in wrong
+        for start, knobs in which
+    )
+
+
+def exercise(of, reference, words, *slips, parameters=("weight", "bias"), describe, per_parameter):
     """The exercise that asks for the gradients too, on the probes of its forward."""
     gradients = tuple(f"d{name}" for name in ("x", *parameters))
     number = {2: "two", 3: "three"}[len(gradients)]
@@ -337,6 +221,8 @@ def exercise(of, reference, words, *slips, parameters=("weight", "bias"), per_pa
         slips=tuple(slip.worded(**words) for slip in slips),
         checked=f"the output and all {number} gradients, their shapes and order, inputs unchanged",
         forward=of,
-        per_parameter=per_parameter,
         reasons=of.reasons,
+        rules=(remembers,),
+        describe=describe,
+        per_parameter=per_parameter,
     )

@@ -1,6 +1,7 @@
 """BatchNorm and InstanceNorm: each channel is normalized by itself. x is (N, C, positions)."""
 
-from normlib.checker.exercises import backward, forward
+from normlib.checker.exercises import backward, fits, forward
+from normlib.checker.exercises.gradients import Layout, gradients
 from normlib.checker.exercises.inputs import BATCHES, IMAGES
 from normlib.checker.model import Slip
 
@@ -23,71 +24,71 @@ INSTANCE_NORM_WORDS = BATCH_NORM_WORDS | {
 }
 
 BATCH_NORM_AXES = (
-    forward.averages_over(
-        "Your averages run over the batch only, so every position has statistics of its own. Here "
-        "they run over the positions too.",
+    *forward.averages_over(
+        "over the batch only",
+        "Statistics run over the positions too, so that all positions share them.",
         "N",
     ),
-    forward.averages_over(
-        "Your averages run over samples and channels together. Each channel has a mean and a "
-        "variance of its own.",
+    *forward.averages_over(
+        "over samples and channels together",
+        "Each channel has a mean and a variance of its own.",
         "NC",
     ),
-    forward.averages_over(
-        "Your averages run over the positions only: that is InstanceNorm. Here all samples of the "
-        "batch share one mean and one variance for each channel.",
+    *forward.averages_over(
+        "over the positions only",
+        "Here all samples of the batch share one mean and one variance for each channel.",
         "P",
+        like=": that is InstanceNorm",
     ),
-    forward.averages_over(
-        "Your averages run over the channels. Each channel has a mean and a variance of its own, "
-        "over all samples and positions.",
+    *forward.averages_over(
+        "over the channels",
+        "Each channel has a mean and a variance of its own, over all samples and positions.",
         "C",
     ),
-    forward.averages_over(
-        "Each sample has a mean and a variance of its own: that is LayerNorm. Here each channel "
-        "has, over all samples and positions.",
+    *forward.averages_over(
+        "over channels and positions",
+        "Here each channel has its own, over all samples and positions.",
         "CP",
+        like=": that is LayerNorm",
     ),
-    forward.averages_over(
-        "Your averages run over all axes but the last. The channels are axis 1, and what comes "
-        "after it are positions.",
+    *forward.averages_over(
+        "over all axes but the last",
+        "The channels are axis 1, and what comes after it are positions.",
         "K",
     ),
-    forward.averages_over(
-        "Your averages run over the last axis only. Count which axis holds the channels.", "L"
-    ),
+    *forward.averages_over("over the last axis only", "Count which axis holds the channels.", "L"),
 )
 
 INSTANCE_NORM_AXES = (
-    forward.averages_over(
-        "Your averages run over the batch too: that is BatchNorm. Here each sample has statistics "
-        "of its own.",
+    *forward.averages_over(
+        "over the batch too",
+        "Here each sample has statistics of its own.",
         "NP",
+        like=": that is BatchNorm",
     ),
-    forward.averages_over(
-        "Your averages run over channels and positions: that is LayerNorm. Here each channel of "
-        "each sample has statistics of its own.",
+    *forward.averages_over(
+        "over channels and positions",
+        "Here each channel of each sample has statistics of its own.",
         "CP",
+        like=": that is LayerNorm",
     ),
-    forward.averages_over(
-        "Your averages run over the channels. Each channel of each sample has its own, over its "
-        "positions.",
+    *forward.averages_over(
+        "over the channels",
+        "Each channel of each sample has its own, over its positions.",
         "C",
     ),
-    forward.averages_over(
-        "Your averages run over the batch. Each channel of each sample has its own, over its "
-        "positions.",
-        "N",
+    *forward.averages_over(
+        "over the batch", "Each channel of each sample has its own, over its positions.", "N"
     ),
-    forward.averages_over(
-        "Your averages run over the last axis only. An image has two axes of positions, and both "
-        "are averaged.",
+    *forward.averages_over(
+        "over the last axis only",
+        "An image has two axes of positions, and both are averaged.",
         "L",
     ),
-    forward.averages_over(
-        "Your averages run over axis 2 only. An image has two axes of positions.", "S"
+    *forward.averages_over("over axis 2 only", "An image has two axes of positions.", "S"),
+    *forward.averages_over(
+        "over samples and channels", "Each channel of each sample has its own.", "NC"
     ),
-    forward.averages_over("Your averages run over samples and channels. Keep both apart.", "NC"),
 )
 
 LAST_AXIS = (
@@ -99,19 +100,19 @@ LAST_AXIS = (
 )
 
 BATCH_NORM_MEANS = backward.means_over(
-    ("The means in dx run over the whole array. Each channel has its own.", None),
-    ("The means in dx run over the batch only. They run over the positions too.", "N"),
-    ("The means in dx leave out the batch. They run over samples and positions.", "P"),
-    ("The means in dx run over the channels. Each channel has its own, as in the forward.", "C"),
-    ("The means in dx run over the last axis only. Use the axes of the forward.", "L"),
+    ("over the whole array", "Each channel has its own.", None),
+    ("over the batch only", "They run over the positions too.", "N"),
+    ("over the positions only", "They run over samples and positions.", "P"),
+    ("over the channels", "Each channel has its own, as in the forward.", "C"),
+    ("over the last axis only", "Use the axes of the forward.", "L"),
 )
 
 INSTANCE_NORM_MEANS = backward.means_over(
-    ("The means in dx run over the whole array. Use the axes of the forward.", None),
-    ("The means in dx run over the batch too. Each sample has its own, as in the forward.", "NP"),
-    ("The means in dx run over the channels too. Each channel has its own.", "CP"),
-    ("The means in dx run over the batch. Use the axes of the forward.", "N"),
-    ("The means in dx run over the last axis only. Use the axes of the forward.", "L"),
+    ("over the whole array", "Use the axes of the forward.", None),
+    ("over the batch too", "Each sample has its own, as in the forward.", "NP"),
+    ("over the channels too", "Each channel has its own.", "CP"),
+    ("over the batch", "Use the axes of the forward.", "N"),
+    ("over the last axis only", "Use the axes of the forward.", "L"),
 )
 
 LAST_AXIS_VJP = (
@@ -154,15 +155,17 @@ def instance_norm(x, weight, bias, eps, *, mean_axis="P", var_axis="P", **knobs)
 def batch_norm_vjp(x, weight, bias, eps, **knobs):
     """BatchNorm in training and its gradients."""
     y = batch_norm(x, weight, bias, eps)
-    return y, backward.gradients(x, weight, y, eps, backward.Layout("NP", channel=True), **knobs)
+    return y, gradients(x, weight, y, eps, BATCH_LAYOUT, **knobs)
 
 
 def instance_norm_vjp(x, weight, bias, eps, **knobs):
     """InstanceNorm and its gradients."""
     y = instance_norm(x, weight, bias, eps)
-    return y, backward.gradients(x, weight, y, eps, backward.Layout("P", channel=True), **knobs)
+    return y, gradients(x, weight, y, eps, INSTANCE_LAYOUT, **knobs)
 
 
+BATCH_LAYOUT = Layout("NP", channel=True)
+INSTANCE_LAYOUT = Layout("P", channel=True)
 SUMS = (
     "The sum over samples and positions is missing, or leaves an axis: sum every axis but that of "
     "the channels."
@@ -178,6 +181,7 @@ BATCH_NORM = forward.exercise(
     *BATCH_NORM_AXES,
     *forward.COMMON,
     *LAST_AXIS,
+    describe=fits.of_forward(BATCH_NORM_WORDS, "NP", channel=True),
     reasons=REASONS,
 )
 
@@ -195,6 +199,7 @@ BATCH_NORM_VJP = backward.exercise(
     *backward.SUMS,
     *LAST_AXIS_VJP,
     *backward.WITH_BIAS,
+    describe=fits.of_gradients(BATCH_NORM_WORDS, lambda given: BATCH_LAYOUT, channel=True),
     per_parameter=SUMS,
 )
 
@@ -208,6 +213,7 @@ INSTANCE_NORM = forward.exercise(
     *forward.DDOF,
     *forward.COMMON,
     *LAST_AXIS,
+    describe=fits.of_forward(INSTANCE_NORM_WORDS, "P", channel=True),
     reasons=REASONS,
 )
 
@@ -225,5 +231,6 @@ INSTANCE_NORM_VJP = backward.exercise(
     *backward.SUMS,
     *LAST_AXIS_VJP,
     *backward.WITH_BIAS,
+    describe=fits.of_gradients(INSTANCE_NORM_WORDS, lambda given: INSTANCE_LAYOUT, channel=True),
     per_parameter=SUMS,
 )

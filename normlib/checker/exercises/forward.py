@@ -18,11 +18,11 @@ def standardize(
     *,
     shift=1,  # how many means are subtracted
     sign=1,
-    about="own mean",  # squares are measured from np.var's mean, the one subtracted, or zero
+    about="own mean",  # squares are measured from np.var's mean, the one subtracted, zero, …
     ddof=0,
     spread="variance",  # or sum of squares, mean absolute
     power=0.5,  # of the variance in the denominator
-    eps_place="inside",  # the root; or outside, both, squared, floor
+    eps_place="inside",  # the root; or outside, both, squared, floor, two roots
     eps_factor=1.0,
     fixed_eps=None,
     one_pass=False,
@@ -36,6 +36,7 @@ def standardize(
         "own mean": source.mean(var_axis, keepdims=True),
         "mean": mean,
         "zero": source.dtype.type(0),
+        "grand mean": source.mean(),
     }
     variance = _variance(source, centers[about], var_axis, ddof, spread, one_pass)
     eps = eps_factor * (eps if fixed_eps is None else fixed_eps)
@@ -78,12 +79,19 @@ def axes(name, ndim):
     """The axes that the letters of a name stand for in x of shape (N, C, positions).
 
     N the samples, C the channels, P all positions, L the last axis, K all axes but the last, S axis
-    2: the first of the positions, or the channels of a group in an array of groups. A name that is
-    no text is a number or a tuple of axes itself.
+    2: the first of the positions, or the channels of a group in an array of groups, T axes 2 and 3.
+    A name that is no text is a number or a tuple of axes itself.
     """
     if not isinstance(name, str):
         return name
-    letters = {"N": (0,), "C": (1,), "P": tuple(range(2, ndim)), "S": (2,), "L": (ndim - 1,)}
+    letters = {
+        "N": (0,),
+        "C": (1,),
+        "P": tuple(range(2, ndim)),
+        "S": (2,),
+        "T": (2, 3),
+        "L": (ndim - 1,),
+    }
     letters["K"] = tuple(range(ndim - 1))
     return tuple(axis for letter in name for axis in letters[letter])
 
@@ -103,6 +111,8 @@ def denominator(variance, eps, eps_place="inside", power=0.5):
         return variance**power + eps
     if eps_place == "both":
         return (variance + eps) ** power + eps
+    if eps_place == "two roots":
+        return (variance**0.5 + eps) ** power
     if eps_place == "squared":
         return (variance + eps**2) ** power
     if eps_place == "floor":
@@ -145,9 +155,22 @@ WORDS = {
 }
 
 
-def averages_over(message, axis):
-    """A slip: mean and variance are taken over these axes."""
-    return Slip(message, mean_axis=axis, var_axis=axis)
+def averages_over(where, rule, axis, center=True, like=""):
+    """Slips: averages taken over these axes, of both statistics and of each."""
+    both = Slip(f"Your averages run {where}{like}. {rule}", mean_axis=axis, var_axis=axis)
+    if not center:
+        return (both,)
+    mean, variance = f"Your mean runs {where}", f"Your variance runs {where}"
+    squares = f"Your variance averages its squares {where}"
+    return (
+        both,
+        Slip(f"{mean}, but not your variance. {rule}", mean_axis=axis),
+        Slip(
+            f"{mean}, and your variance is measured from it. {rule}", mean_axis=axis, about="mean"
+        ),
+        Slip(f"{variance}, but not your mean. {rule}", var_axis=axis),
+        Slip(f"{squares}. {rule}", var_axis=axis, about="mean"),
+    )
 
 
 POWERS = (
@@ -160,6 +183,7 @@ POWERS = (
         power=-0.5,
     ),
     Slip("You did not divide by the {root}.", power=0),
+    Slip("You divided by the square of {s2} + ε. Divide by its root.", power=2),
     Slip(
         "You added up the squares. The {square} is their mean: divide the sum by {n}.",
         spread="sum of squares",
@@ -198,6 +222,11 @@ HALF = (
 EPSILON = (
     Slip("ε is outside the square root: it is √({s2} + ε), not √{s2} + ε.", eps_place="outside"),
     Slip("ε is missing under the root: with {flat} you divide by zero.", fixed_eps=0.0),
+    Slip(
+        "ε is missing under the root. A guard against zero is not enough: it changes small numbers "
+        "too.",
+        fixed_eps=1e-30,
+    ),
     *(
         Slip(
             f"You ignored the argument eps and used {text}. Use the eps that you are given.",
@@ -208,6 +237,11 @@ EPSILON = (
     Slip("Your ε is ten times too small: use eps as it is given.", eps_factor=0.1),
     Slip("You squared ε: it is √({s2} + ε), not √({s2} + ε²).", eps_place="squared"),
     Slip("You added ε twice, inside the root and outside. It belongs inside.", eps_place="both"),
+    Slip("You added ε twice under the root: once is enough.", eps_factor=2.0),
+    Slip(
+        "You took a root twice: it is √({s2} + ε), not √(√{s2} + ε).",
+        eps_place="two roots",
+    ),
     Slip(
         "You used ε as a lower limit of the {square}. It is added to the {square}.",
         eps_place="floor",
@@ -277,13 +311,18 @@ WHOLE = (
     ),
     Slip("Your variance is that of the whole array: is its axis missing?", var_axis=None),
     Slip(
+        "Your variance is measured from the mean of the whole array: is an axis missing?",
+        about="grand mean",
+    ),
+    Slip(
         "Your variance averages the squares over the whole array: is its axis missing?",
         var_axis=None,
         about="mean",
     ),
-    averages_over(
+    Slip(
         "You used {one} for the whole array. Every {unit} has its own: is the axis missing?",
-        None,
+        mean_axis=None,
+        var_axis=None,
     ),
 )
 
@@ -291,7 +330,7 @@ WHOLE = (
 COMMON = (*WHOLE, *POWERS, *ONE_PASS, *HALF, *EPSILON, *CENTERING, *WEIGHT, *BIAS)
 
 
-def exercise(name, arguments, reference, probes, words, *slips, reasons=()):
+def exercise(name, arguments, reference, probes, words, *slips, describe, reasons=()):
     """An exercise that asks for the output, its slips in the words of the norm."""
     return Exercise(
         name=name,
@@ -301,5 +340,6 @@ def exercise(name, arguments, reference, probes, words, *slips, reasons=()):
         slips=tuple(slip.worded(**words) for slip in slips),
         checked="values and shapes, ε under the root, digits kept at a large mean, "
         "inputs unchanged",
+        describe=describe,
         reasons=reasons,
     )

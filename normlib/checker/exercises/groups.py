@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlib.checker.exercises import backward, forward
+from normlib.checker.exercises import backward, fits, forward
 from normlib.checker.exercises.channels import (
     BATCH_NORM_WORDS,
     LAST_AXIS,
@@ -10,6 +10,7 @@ from normlib.checker.exercises.channels import (
     REASONS,
     SUMS,
 )
+from normlib.checker.exercises.gradients import Layout, gradients
 from normlib.checker.exercises.inputs import GROUPS
 from normlib.checker.model import Slip
 
@@ -44,19 +45,22 @@ WRONG_GROUPS = (
         "channels of a group do.",
         groups="one",
     ),
-    forward.averages_over(
-        "Your averages run over the batch too. Each group of each sample has statistics of its "
-        "own.",
-        "NP",
+    *forward.averages_over(
+        "over the batch too", "Each group of each sample has statistics of its own.", "NP"
     ),
-    forward.averages_over(
-        "Your averages run over the channels of a group, at each position by itself. They run over "
-        "the positions too.",
+    *forward.averages_over(
+        "over the channels of a group, at each position by itself",
+        "Statistics run over the positions too.",
         "S",
     ),
-    forward.averages_over(
-        "Your averages run over the last axis only. They run over all that belongs to a group: its "
-        "channels and all positions.",
+    *forward.averages_over(
+        "over two axes of a group only",
+        "An image has two axes of positions, besides that of the channels.",
+        "T",
+    ),
+    *forward.averages_over(
+        "over the last axis only",
+        "Statistics run over all that belongs to a group: its channels and all positions.",
         "L",
     ),
     Slip(
@@ -79,10 +83,11 @@ WRONG_GROUPS = (
 
 WRONG_GROUPS_VJP = (
     *backward.means_over(
-        ("The means in dx run over the whole array. Each group of each sample has its own.", None),
-        ("The means in dx run over the batch too. Each sample has its own.", "NP"),
-        ("The means in dx run over the channels of a group only, not the positions.", "S"),
-        ("The means in dx run over the last axis only. Use the axes of the forward.", "L"),
+        ("over the whole array", "Each group of each sample has its own.", None),
+        ("over the batch too", "Each sample has its own.", "NP"),
+        ("over all groups together", "Each group has its own, as in the forward.", "CP"),
+        ("over the channels of a group only", "They run over the positions too.", "S"),
+        ("over the last axis only", "Use the axes of the forward.", "L"),
     ),
     Slip(
         "The backward works on interleaved groups. It has the groups of the forward.",
@@ -159,9 +164,18 @@ def _parameter_index(channels, num_groups, parameters):
 def group_norm_vjp(x, num_groups, weight, bias, eps, *, groups="contiguous", **knobs):
     """GroupNorm and its gradients; `groups` are those of the backward."""
     y = group_norm(x, num_groups, weight, bias, eps)
+    layout = group_layout(x, num_groups, groups)
+    return y, gradients(x, weight, y, eps, layout, **knobs)
+
+
+def group_layout(x, num_groups, groups="contiguous"):
+    """The statistics are those of an array with one more axis."""
     split, join = grouping(x.shape, num_groups, groups)
-    layout = backward.Layout("P", channel=True, split=split, join=join, num_groups=num_groups)
-    return y, backward.gradients(x, weight, y, eps, layout, **knobs)
+    return Layout("P", channel=True, split=split, join=join, num_groups=num_groups)
+
+
+def _split(x, given):
+    return grouping(x.shape, given["num_groups"])[0](x)
 
 
 GROUP_NORM = forward.exercise(
@@ -174,6 +188,7 @@ GROUP_NORM = forward.exercise(
     *forward.DDOF,
     *forward.COMMON,
     *LAST_AXIS,
+    describe=fits.of_forward(WORDS, "P", channel=True, split=_split),
     reasons=REASONS,
 )
 
@@ -191,5 +206,8 @@ GROUP_NORM_VJP = backward.exercise(
     *backward.SUMS,
     *LAST_AXIS_VJP,
     *backward.WITH_BIAS,
+    describe=fits.of_gradients(
+        WORDS, lambda given: group_layout(given["x"], given["num_groups"]), channel=True
+    ),
     per_parameter=SUMS,
 )

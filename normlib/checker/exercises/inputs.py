@@ -9,6 +9,8 @@ weight along the wrong axis          a last axis as long as that of the channels
                                      that no error stops it
 eps outside, squared or ignored      eps of 0.1 and more, a variance far below eps
 eps missing                          equal numbers, zeros
+a second eps, a lower limit          a tiny variance with a tinier eps
+one number of axes only              a table, three axes, four axes, one token
 E[x²] − E[x]², half precision        float32 near 10000 (`delicate=True`)
 groups                               1 < G < C with G² ≠ C, G = 1, G = C
 state                                batches of unequal size and mean, then eval,
@@ -54,12 +56,6 @@ def _zeros(seed, *shape, eps, **more):
     return _draw(seed, *shape, eps=eps, **more) | {"x": np.zeros(shape)}
 
 
-def _turned(seed, *shape, eps, **more):
-    """The arrays x and dy are not contiguous in memory."""
-    given = _draw(seed, *shape, eps=eps, **more)
-    return given | {name: np.asfortranarray(given[name]) for name in ("x", "dy")}
-
-
 def _series(seed, *shapes, eps, momentum, constant=False, **more):
     """Batches for a layer that keeps running statistics, each with another mean."""
     given = _draw(seed, *shapes[0], eps=eps, momentum=momentum, features=1, **more)
@@ -73,18 +69,25 @@ def _series(seed, *shapes, eps, momentum, constant=False, **more):
     return given
 
 
+# A variance that a second ε or a lower limit would change. There is no mean to round.
+_tiny = partial(Probe, "a tiny variance", delicate=True)
+_FAR_BELOW_1 = {"mean": 0.0, "sd": 1e-6, "eps": 1e-14}
+
 # In float32, two passes are right to about 1e-3 here; one pass is not right at all.
-_delicate = partial(Probe, "float32 numbers near 10000", tolerance=2e-2, delicate=True)
+_delicate = partial(Probe, "float32 numbers near 10000", delicate=True)
 _near_10000 = {"mean": 1e4, "sd": 1.0, "eps": 0.1, "dtype": "float32"}
 
 # For norms of the last axis. No two axes are equally long, and no mean is 0, but for the zeros.
 TOKENS = (
     Probe("the plain case", partial(_draw, 0, 3, 4, 6, eps=0.3)),
     Probe("one token", partial(_draw, 1, 5, eps=0.1)),
+    Probe("a table", partial(_draw, 8, 7, 5, eps=0.2)),
+    Probe("four axes", partial(_draw, 9, 2, 3, 4, 5, eps=0.1)),
     Probe("a variance far below eps", partial(_draw, 2, 2, 3, 5, mean=0.002, sd=0.002, eps=0.02)),
     Probe("equal features", partial(_equal_features, 3, 2, 3, 8, eps=1e-4)),
     Probe("zeros", partial(_zeros, 4, 2, 3, 4, eps=1e-4)),
-    Probe("an array stored in another order", partial(_turned, 5, 2, 5, 7, eps=1e-12)),
+    Probe("a tiny eps", partial(_draw, 5, 2, 5, 7, eps=1e-12)),
+    _tiny(partial(_draw, 60, 3, 2, 7, **_FAR_BELOW_1)),
     Probe("a large eps", partial(_draw, 6, 5, 2, 4, mean=-4.0, eps=20.0)),
     _delicate(partial(_draw, 7, 4, 3, 8, **_near_10000)),
 )
@@ -105,6 +108,8 @@ AXES = (
     ),
     Probe("zeros", partial(_zeros, 17, 2, 3, 4, eps=1e-4, axis=(1, 2), center=False)),
     Probe("a large eps", partial(_draw, 18, 5, 2, 4, eps=20.0, axis=(0, 1), center=True)),
+    Probe("four axes", partial(_draw, 61, 4, 3, 2, 5, eps=0.1, axis=(0, 2, 3), center=True)),
+    _tiny(partial(_draw, 62, 3, 5, 6, axis=(0, 1), center=True, **_FAR_BELOW_1)),
     _delicate(partial(_draw, 19, 4, 3, 8, axis=(0, 2), center=True, **_near_10000)),
 )
 
@@ -116,10 +121,9 @@ _IMAGES = (
     ),
     Probe("equal numbers", partial(_equal_numbers, 22, 2, 3, 4, eps=1e-4, features=1)),
     Probe("zeros", partial(_zeros, 23, 2, 3, 4, eps=1e-4, features=1)),
-    Probe(
-        "an array stored in another order",
-        partial(_turned, 24, 2, 5, 4, 3, eps=1e-12, features=1),
-    ),
+    Probe("a tiny eps", partial(_draw_channels, 24, 2, 5, 4, 3, eps=1e-12)),
+    _tiny(partial(_draw_channels, 63, 3, 4, 5, **_FAR_BELOW_1)),
+    Probe("one sample", partial(_draw_channels, 64, 1, 3, 5, eps=0.1)),
     Probe("a large eps", partial(_draw_channels, 25, 4, 3, 5, mean=-4.0, eps=20.0)),
     _delicate(partial(_draw_channels, 26, 4, 3, 8, **_near_10000)),
 )
@@ -149,10 +153,9 @@ GROUPS = (
         "equal numbers", partial(_equal_numbers, 36, 3, 4, 2, num_groups=2, eps=1e-4, features=1)
     ),
     Probe("zeros", partial(_zeros, 37, 2, 4, 3, num_groups=2, eps=1e-4, features=1)),
-    Probe(
-        "an array stored in another order",
-        partial(_turned, 38, 2, 6, 4, 3, num_groups=3, eps=1e-12, features=1),
-    ),
+    Probe("a tiny eps", partial(_draw_channels, 38, 2, 6, 4, 3, num_groups=3, eps=1e-12)),
+    _tiny(partial(_draw_channels, 65, 3, 6, 5, num_groups=2, **_FAR_BELOW_1)),
+    Probe("one sample", partial(_draw_channels, 66, 1, 6, 5, num_groups=3, eps=0.1)),
     Probe("a large eps", partial(_draw_channels, 39, 4, 6, 5, mean=-4.0, num_groups=2, eps=20.0)),
     _delicate(partial(_draw_channels, 40, 4, 6, 8, num_groups=2, **_near_10000)),
 )
@@ -183,6 +186,11 @@ SERIES = (
         "a batch of equal numbers",
         partial(_series, 53, (4, 3), (3, 3), (2, 3), (5, 3), constant=True, eps=1e-4, momentum=1.0),
     ),
+    Probe(
+        "a batch of one in evaluation",
+        partial(_series, 55, (5, 3), (4, 3), (1, 3), (6, 3), eps=0.2, momentum=0.4),
+    ),
+    _tiny(partial(_series, 56, *((n, 4, 3) for n in (3, 5, 2, 4)), momentum=0.5, **_FAR_BELOW_1)),
     _delicate(
         partial(_series, 54, *((n, 3, 4) for n in (4, 2, 3, 2)), momentum=0.3, **_near_10000)
     ),

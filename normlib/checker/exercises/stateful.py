@@ -1,11 +1,24 @@
 """Take the reader's stateful layer through a series of batches, and read it after each."""
 
+import contextlib
+import io
+
 import numpy as np
 
-from normlib.checker.attempts import Fault, Unwritten, as_array, invoke, invoke_value, only_array
+from normlib.checker.attempts import (
+    Fault,
+    Unwritten,
+    alike,
+    as_array,
+    invoke,
+    invoke_value,
+    only_array,
+)
 
 STATE = ("weight", "bias", "running_mean", "running_var", "training")
 BUFFERS = ("running_mean", "running_var")
+OTHER_NAMES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
+OTHER_NAMES |= {"moving_var": "running_var", "is_training": "training", "mode": "training"}
 
 # The batch, the method that is called before it, and how the step is called.
 STEPS = (
@@ -30,6 +43,22 @@ PARTS = (
 
 def call_layer(exercise, make, given):
     """For a class: make a layer, set its parameters, and let it train, evaluate and train again."""
+    layer = _made(exercise, make, given)
+    parts = {f"{name} at first": _read(layer, name) for name in STATE}
+    for name in ("weight", "bias"):
+        _set(layer, name, given[name])
+    for batch, method, step in STEPS:
+        if method:
+            _switch(layer, method)
+            parts[f"training after {method}()"] = _read(layer, "training")
+        y = invoke_value("__call__", "__call__(self, x)", _caller(layer), given[batch])
+        parts[f"y of {step}"] = only_array(f"The result of {step}", y)
+        for name in BUFFERS:
+            parts[f"{name} after {step}"] = _read(layer, name)
+    return parts
+
+
+def _made(exercise, make, given):
     if not isinstance(make, type) and any(hasattr(make, name) for name in STATE):
         raise Fault("This is an object already; pass the class itself, without parentheses.")
     arguments = (given[name] for name in exercise.arguments)
@@ -38,21 +67,46 @@ def call_layer(exercise, make, given):
     if len(missing) == len(STATE):
         raise Unwritten(f"The class sets none of {', '.join(STATE)} yet: __init__ is the place.")
     if missing:
-        raise Fault(f"After __init__ the object has no {' and no '.join(missing)}.")
+        other = [old for old, new in OTHER_NAMES.items() if new in missing and hasattr(layer, old)]
+        rename = f" Yours are called {' and '.join(other)}: rename them." if other else ""
+        raise Fault(f"After __init__ the object has no {' and no '.join(missing)}.{rename}")
     if not callable(layer):
         raise Fault("The object cannot be called: the class has no method __call__(self, x).")
-    parts = {f"{name} at first": _read(layer, name) for name in STATE}
-    for name in ("weight", "bias"):
-        _set(layer, name, given[name])
-    for batch, method, step in STEPS:
-        if method:
-            _switch(layer, method)
-            parts[f"training after {method}()"] = _read(layer, "training")
-        y = invoke_value("__call__", "__call__(self, x)", layer, given[batch])
-        parts[f"y of {step}"] = only_array(f"The result of {step}", y)
-        for name in BUFFERS:
-            parts[f"{name} after {step}"] = _read(layer, name)
-    return parts
+    return layer
+
+
+def _caller(layer):
+    """The layer as a function of arrays; a module of PyTorch gets tensors, if it will have them."""
+    if not hasattr(layer, "register_buffer"):
+        return layer
+    one_axis = hasattr(layer, "_check_input_dim") and type(layer).__name__ == "BatchNorm1d"
+
+    def call(x):
+        tensor = layer.weight.new_tensor(x)
+        if one_axis:  # PyTorch's own has no more than one axis of positions
+            return layer(tensor.reshape(*x.shape[:2], -1) if x.ndim > 2 else tensor).reshape(
+                x.shape
+            )
+        try:
+            return layer(tensor)
+        except TypeError:
+            return layer(x)
+
+    return call
+
+
+def separate(exercise, make, given):
+    """The rule that two objects of a class do not know of each other."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        alone, one, other = (_made(exercise, make, given) for _ in range(3))
+        for layer in (alone, one):
+            for name in ("x", "x2"):
+                _caller(layer)(given[name].copy())
+                if layer is one:
+                    _caller(other)(5 - given[name])
+        same = alike(*({b: _read(layer, b) for b in BUFFERS} for layer in (alone, one)))
+    text = "Two objects of your class share their buffers: each makes its own, in __init__."
+    return [] if same else [text]
 
 
 def _read(layer, name):

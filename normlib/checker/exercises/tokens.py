@@ -1,6 +1,7 @@
 """LayerNorm and RMSNorm: the norms of a token, over the last axis."""
 
-from normlib.checker.exercises import backward, forward
+from normlib.checker.exercises import backward, fits, forward
+from normlib.checker.exercises.gradients import Layout, gradients
 from normlib.checker.exercises.inputs import TOKENS
 from normlib.checker.model import Slip
 
@@ -18,34 +19,24 @@ RMS_NORM_WORDS = forward.WORDS | {
     "then_bias": "",
 }
 
-WRONG_AXES = (
-    forward.averages_over(
-        "Your averages run over the batch. Each token has {own} of its own, over its C features.",
-        0,
-    ),
-    forward.averages_over(
-        "Your averages run over the positions of a sequence. Each token has {own} of its own, over "
-        "its C features.",
-        1,
-    ),
-    forward.averages_over(
-        "Your averages run over positions and features together. Each token has {own} of its own, "
-        "over its C features only.",
-        (-2, -1),
-    ),
-    forward.averages_over(
-        "Your averages run over all tokens, one for each feature{batch_norm}. Here each token has "
-        "{own}, over its features.",
-        (0, 1),
-    ),
-)
 
-WRONG_MEANS = backward.means_over(
-    (
-        "The means in dx run over the whole array. Each token has its own: is the axis missing?",
-        None,
-    ),
-    ("The means in dx run over the batch. They run over the features, as in the forward.", 0),
+def wrong_axes(center):
+    """Slips: statistics over other axes than the last."""
+    each = "Each token has {own} of its own, over its C features"
+    return (
+        *forward.averages_over("over the batch", f"{each}.", 0, center),
+        *forward.averages_over("over the positions of a sequence", f"{each}.", 1, center),
+        *forward.averages_over(
+            "over positions and features together", f"{each} only.", (-2, -1), center
+        ),
+        *forward.averages_over("over all tokens", f"{each}.", (0, 1), center, "{batch_norm}"),
+    )
+
+
+WRONG_MEANS = (
+    ("over the whole array", "Each token has its own: is the axis missing?", None),
+    ("over the batch", "They belong to a token, over its features, as in the forward.", 0),
+    ("over the positions", "They belong to a token, over its features, as in the forward.", 1),
 )
 
 # Here x̂ can be had from y; who writes that backward may forget to.
@@ -99,7 +90,7 @@ WEIGHT_ONLY = (
     Slip(
         "dweight has weight as a factor: is it made from y, or from dy times weight? It takes dy "
         "itself, and x̂.",
-        sums_of="g",
+        dweight_of="g",
     ),
     Slip("You swapped the gradients: return dx, dweight.", order=(1, 0)),
 )
@@ -119,16 +110,16 @@ def rms_norm(x, weight, eps, *, mean_axis=-1, var_axis=-1, shift=0, about="zero"
 def layer_norm_vjp(x, weight, bias, eps, **knobs):
     """LayerNorm and its gradients; y is always right here."""
     y = layer_norm(x, weight, bias, eps)
-    return y, backward.gradients(x, weight, y, eps, backward.Layout(-1), **knobs)
+    return y, gradients(x, weight, y, eps, Layout(-1), **knobs)
 
 
 def rms_norm_vjp(x, weight, eps, *, mean_g="none", **knobs):
     """RMSNorm and its gradients."""
     y = rms_norm(x, weight, eps)
-    layout = backward.Layout(-1, center=False)
-    return y, backward.gradients(x, weight, y, eps, layout, mean_g=mean_g, **knobs)
+    return y, gradients(x, weight, y, eps, RMS_LAYOUT, mean_g=mean_g, **knobs)
 
 
+RMS_LAYOUT = Layout(-1, center=False)
 _SUMS = "The sum over the tokens is missing, or leaves an axis: sum every axis but the last."
 
 LAYER_NORM = forward.exercise(
@@ -138,8 +129,9 @@ LAYER_NORM = forward.exercise(
     TOKENS,
     forward.WORDS,
     *forward.DDOF,
-    *WRONG_AXES,
+    *wrong_axes(center=True),
     *forward.COMMON,
+    describe=fits.of_forward(forward.WORDS, -1),
 )
 
 LAYER_NORM_VJP = backward.exercise(
@@ -150,12 +142,13 @@ LAYER_NORM_VJP = backward.exercise(
     *backward.PROJECTION,
     *FROM_OUTPUT,
     *backward.CENTERED,
-    *WRONG_MEANS,
+    *backward.means_over(*WRONG_MEANS),
     *backward.WEIGHT_PLACE,
     *backward.SCALE,
     *backward.DDOF,
     *backward.SUMS,
     *backward.WITH_BIAS,
+    describe=fits.of_gradients(forward.WORDS, lambda given: Layout(-1)),
     per_parameter=_SUMS,
 )
 
@@ -167,12 +160,13 @@ RMS_NORM = forward.exercise(
     RMS_NORM_WORDS,
     *NO_CENTERING,
     *RMS_DDOF,
-    *WRONG_AXES,
+    *wrong_axes(center=False),
     forward.WHOLE[-1],
     *forward.POWERS,
     *forward.HALF,
     *forward.EPSILON,
     *forward.WEIGHT,
+    describe=fits.of_forward(RMS_NORM_WORDS, -1, center=False, parameters=("weight",)),
 )
 
 RMS_NORM_VJP = backward.exercise(
@@ -182,11 +176,13 @@ RMS_NORM_VJP = backward.exercise(
     *NO_MEAN_OF_G,
     *backward.PROJECTION,
     *FROM_OUTPUT,
-    *WRONG_MEANS,
-    *backward.WEIGHT_PLACE,
+    *backward.means_over(*WRONG_MEANS, which=backward.BOTH_MEANS[2:]),
+    backward.WEIGHT_PLACE[0],
+    backward.WEIGHT_PLACE[-1],
     *backward.SCALE,
     *backward.SUMS,
     *WEIGHT_ONLY,
     parameters=("weight",),
+    describe=fits.of_gradients(RMS_NORM_WORDS, lambda given: RMS_LAYOUT),
     per_parameter=_SUMS,
 )
