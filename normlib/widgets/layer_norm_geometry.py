@@ -56,7 +56,8 @@ class LayerNormGeometry(Figure):
     eps = Number(1e-5, min=1e-12, max=1).tag(sync=True)
     view = t.Tuple(Number(min=-180, max=180), Number(min=-90, max=90), default_value=(-28.0, 22.0))
     view = view.tag(sync=True)
-    which = t.Enum(["both", "layer", "rms"], "both").tag(sync=True)
+    which = t.Enum(["layer", "rms", "both"], "layer").tag(sync=True)
+    stage = t.Enum(["before", "centered", "after"], "after").tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
     def _still(self, plt):
