@@ -30,7 +30,8 @@ def use_cache_of_this_code(app, config):
         config.nb_execution_mode = "off"
     code = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
     for file in sorted((ROOT / "normlib").rglob("*")):
-        if file.suffix in {".py", ".js", ".css", ".json", ".csv", ".html"}:
+        # Scripts and styles of the figures are no part of what a cell shows, see figures.py.
+        if file.suffix in {".py", ".json", ".csv", ".html"}:
             code.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     folder = Path(app.outdir).parent / "executed" / code.hexdigest()[:12]
     config.nb_execution_cache_path = str(folder)

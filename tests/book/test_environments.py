@@ -242,6 +242,27 @@ def test_the_environment_can_turn_execution_off(monkeypatch):
     assert config.nb_execution_mode == "off"
 
 
+@pytest.mark.parametrize(
+    ("file", "again"), [("norms.py", True), ("data/a.json", True), ("js/a.js", False)]
+)
+def test_notebooks_run_again_when_what_they_show_may_have_changed(
+    monkeypatch, tmp_path, file, again
+):
+    execution = extension("execution")
+    monkeypatch.setattr(execution, "ROOT", tmp_path)
+    (tmp_path / "constraints.txt").touch()
+    path = tmp_path / "normlib" / file
+    path.parent.mkdir(parents=True)
+
+    def cache(text):
+        path.write_text(text)
+        config = SimpleNamespace(nb_execution_mode="cache")
+        execution.use_cache_of_this_code(SimpleNamespace(outdir="_build/html"), config)
+        return config.nb_execution_cache_path
+
+    assert (cache("a") != cache("b")) == again
+
+
 def test_the_kernels_inherit_no_settings_of_a_reader(monkeypatch, tmp_path):
     surroundings = extension("surroundings")
     readers = {
