@@ -10,7 +10,7 @@ every = pytest.mark.parametrize("name", widgets.__all__)
 WAYS = {
     "SharedStatistics": ["Text", "Group"],
     "LearningRateMap": ["GPT-2", "worst seed"],
-    "LayerNormGeometry": ["2 v", "RMSNorm"],
+    "LayerNormGeometry": ["as they are", "RMSNorm"],
     "BatchDependence": ["evaluation", "Draw another batch"],
     "PrecisionLab": ["Welford, bfloat16", "Other numbers"],
     "GradientHighway": ["Post", "weights"],

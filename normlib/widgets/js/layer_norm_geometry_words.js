@@ -66,7 +66,7 @@ export function moveInWords(which, move, known) {
   const missing = WANTED[which].filter((way) => !known.includes(way));
   const found = WANTED[which].filter((way) => known.includes(way)).map((way) => FOUND[which][way]);
   const next = !missing.length ? "" : found.length ? "Find the other way." : move.tries < 3 ? "Try another way." : "";
-  const all = which === "layer" && !missing.length ? ["LayerNorm forgets mean and length: the half-plane is one point."] : found;
+  const all = which === "layer" && !missing.length ? ["LayerNorm forgets mean and length: the whole half-plane lands on one point."] : found;
   return [`v moved ${fmt(move.by)}, ${outputs.join(", ")}.`, [...all, next || (missing.length ? HINTS[which][missing[0]] : "")].join(" ").trim()];
 }
 
