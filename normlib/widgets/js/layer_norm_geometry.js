@@ -78,13 +78,29 @@ function makeTimeline(state, play) {
   return { which, box, show };
 }
 
+/** How far all is on its way, `t`; go() goes on to where it should be, one step after the other. */
+function makeTravel(goal, straight, paint) {
+  let t = goal(), halt = () => {};
+  function go() {
+    halt();
+    if (straight() && t < 1 && goal() === 2) t = 1; // nothing is subtracted
+    const from = t, to = goal() > t ? Math.min(goal(), Math.floor(t) + 1) : Math.max(goal(), Math.ceil(t) - 1);
+    if (to === from) return;
+    halt = tween(550, (u) => {
+      t = from + (to - from) * u;
+      paint();
+      if (u === 1) go();
+    });
+  }
+  return { at: () => t, rewind: () => (t = 0), go: () => t !== goal() && go(), stop: () => halt() };
+}
+
 // ---- the figure -----------------------------------------------------------------------------------------
 function render({ model, el }) {
   const [root, unframe] = frame(el, "geometry", CSS, "The plane and the sphere: LayerNorm and RMSNorm");
   const say = speaker(root), report = reporter(model), memory = makeMemory();
   const state = store(model, SPEC, perFrame(() => update(say)));
-  const goal = () => (quiz.asking() ? 0 : STAGES.indexOf(state.get("stage")));
-  let t = STAGES.indexOf(state.get("stage")), halt = () => {}, clouds = {}; // how far all is on its way
+  let clouds = {};
 
   const fold = makeMore(state, (f) => {
     const from = state.get("v"), v = from.map(f);
@@ -106,9 +122,11 @@ function render({ model, el }) {
   });
   const timeline = makeTimeline(state, () => {
     if (calm()) return state.set({ stage: STAGES[(STAGES.indexOf(state.get("stage")) + 1) % 3] });
-    t = 0;
+    travel.rewind();
     state.set({ stage: "after" });
   });
+  const travel = makeTravel(() => (quiz.asking() ? 0 : STAGES.indexOf(state.get("stage"))),
+    () => state.get("which") === "rms", paint);
   const space = makeSpace(draggingOn(state, memory)), says = h("p", { class: "nl-says" });
   root.append(h("div", { class: "nl-box" }, timeline.which, quiz.box, says, space.svg, timeline.box,
     h("div", { class: "nl-bar end" }, quiz.button, reset, fold.box)));
@@ -117,25 +135,13 @@ function render({ model, el }) {
     const { v, gamma, eps, view, which } = state.all();
     if (clouds.eps !== eps) clouds = { eps, layer: waysOf("layer", eps), rms: waysOf("rms", eps) };
     space.draw(eyeAt(view), gamma, normsOf(which), clouds,
-      { v, eps, known: memory.known(which), trail: memory.trail(), hidden: quiz.asking() }, t);
-  }
-  /** Go on to where all should be, one step after the other. */
-  function travel() {
-    halt();
-    if (state.get("which") === "rms" && t < 1 && goal() === 2) t = 1; // nothing is subtracted
-    const from = t, to = goal() > t ? Math.min(goal(), Math.floor(t) + 1) : Math.max(goal(), Math.ceil(t) - 1);
-    if (to === from) return;
-    halt = tween(550, (u) => {
-      t = from + (to - from) * u;
-      paint();
-      if (u === 1) travel();
-    });
+      { v, eps, known: memory.known(which), trail: memory.trail(), hidden: quiz.asking() }, travel.at());
   }
   function update(tell = () => {}) { // tells nothing when it is first drawn or only resized
     const now = state.all(), { v, gamma, eps, which } = now, secret = quiz.asking();
     const results = Object.fromEntries(["layer", "rms"].map((name) => [name, normOf(name, v, gamma, eps)]));
     const move = memory.look(now);
-    if (t !== goal()) travel();
+    travel.go();
     paint();
     timeline.show(now);
     fold.show(now, results, secret);
@@ -153,7 +159,7 @@ function render({ model, el }) {
   });
   update();
   return () => {
-    halt();
+    travel.stop();
     report.stop();
     unwatch();
     state.off();

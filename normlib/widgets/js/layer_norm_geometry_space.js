@@ -1,6 +1,6 @@
 // The geometry of LayerNorm: the space as an eye sees it, `zoom` pixels to the unit.
 import { attr, clamp, fmt, h, nextId, path } from "./core.js";
-import { AXES, NAMES, ONES, ROOT3, SUBSCRIPTS, dot, isPlain, normOf, onItsWay, plus, size, times, weighted, written } from "./layer_norm_geometry_vectors.js";
+import { AXES, NAMES, ONES, ROOT3, SUBSCRIPTS, dot, isPlain, normOf, onItsWay, plus, size, small, times, weighted, written } from "./layer_norm_geometry_vectors.js";
 
 const cross = (a, b) => [1, 2, 0].map((j, i) => a[j] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[j]);
 const unit = (a) => times(a, 1 / size(a));
@@ -241,7 +241,7 @@ export function stepsInWords(which, { mean, middle, divisor, unit: end, y }, gam
   const length = size(end), short = Math.abs(length - ROOT3) < 0.005 ? " = √3" : ", short of √3";
   const lines = [
     which === "layer" ? `− mean ${fmt(mean)}: ${written(middle)}` : "nothing is subtracted",
-    `÷ ${fmt(divisor, divisor < 0.1 ? 4 : 2)} (${which === "layer" ? "sd" : "RMS"}): ${written(end)}`,
+    `÷ ${small(divisor)} (${which === "layer" ? "sd" : "RMS"}): ${written(end)}`,
     `length ${length < 0.005 ? "0" : fmt(length) + short}, sum ${fmt(Math.abs(dot(end, ONES)) < 0.005 ? 0 : dot(end, ONES))}`,
   ];
   if (!isPlain(gamma)) lines.push(`× γ: ${written(y)}, length ${fmt(size(y))}`);

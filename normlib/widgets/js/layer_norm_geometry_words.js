@@ -34,12 +34,12 @@ export function cloudInWords({ which, stage, eps, gamma }, ways) {
   const flat = which !== "rms" && ways.layer.every((way) => sumOf(way[1]) === 0);
   if (stage === "centered" && flat) return [`Without their means all ${all} lie in one plane:`, "their features sum to 0."];
   if (stage === "centered") return ["RMSNorm subtracts nothing.", ""];
-  const small = eps > 1e-3 ? "ε is not small here, so outputs fall short." : "";
+  const short = eps > 1e-3 ? "ε is not small here, so outputs fall short." : "";
   const said = which === "both"
     ? `LayerNorm sends ${counted(ways.layer).circle} of ${all} to the circle, RMSNorm ${counted(ways.rms).circle}.`
     : which === "layer" ? `${many(counted(ways.layer).circle, all)} points land on one circle.`
       : `${many(counted(ways.rms).sphere, all)} points land on the sphere.`;
-  return [said, small || (isPlain(gamma) ? "" : "γ then scales each axis.")];
+  return [said, short || (isPlain(gamma) ? "" : "γ then scales each axis.")];
 }
 
 const TASKS = {
