@@ -47,6 +47,7 @@ def cells(one, which):
 
 
 def facts(one):
+    one.root.locator("details").evaluate("(node) => (node.open = true)")
     return one.root.locator(".facts").inner_text()
 
 
@@ -103,8 +104,7 @@ def test_the_readers_own_numbers(figure):
 @pytest.mark.parametrize("kind", ["image", "text"])
 def test_the_verdicts_are_true_of_every_state(figure, kind):
     """Change other samples, later tokens and the number itself, and see whether y moves."""
-    one = figure(NAME)
-    sel, eps = (1, 2, 1), 1e-5
+    one, sel, eps = figure(NAME, traits={"sel": [1, 2, 1]}), (1, 2, 1), 1e-5
     other = [*np.delete(np.arange(4), sel[0])]
     for share, groups, center in itertools.product(
         ["", "N", "C", "S", "NC", "NS", "CS", "NCS"], [1, 3, 6], [True, False]

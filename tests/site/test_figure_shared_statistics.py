@@ -15,7 +15,42 @@ X = np.reshape(SharedStatistics().x, SHAPE)
 
 
 def built(one):
-    return one.root.locator(".built").inner_text()
+    """The name and the set."""
+    return ", ".join(one.root.locator(part).inner_text() for part in (".name", ".built"))
+
+
+def unfold(one):
+    """Open "More"."""
+    one.root.locator("details").evaluate("(node) => (node.open = true)")
+    one.settle()
+    return one
+
+
+def cubes(one, which):
+    """How many cubes of the block are drawn in a color."""
+    fronts = one.root.locator(f".block path.{which}:not(.behind)").all()
+    return sum((node.get_attribute("d") or "").count("M") for node in fronts)
+
+
+def middle(one, cube):
+    """Where a cube is on the page; of those that stand behind a slice, what looks out of it."""
+    (n, c, s), box = cube, one.root.locator("svg.block").bounding_box()
+    wide = (box["width"] - 2) / (4 + 3 * 1.5 + 0.32)
+    row = c + (0.5 if n == 0 or s == 3 else 0.2)
+    return box["x"] + 1 + (s + 0.5 + 1.5 * n) * wide, box["y"] + 1 + (row + 2.41 - 0.75 * n) * wide
+
+
+def drag(one, start, end):
+    one.root.locator("svg.block").scroll_into_view_if_needed()
+    one.page.mouse.move(*middle(one, start))
+    one.page.mouse.down()
+    one.page.mouse.move(*middle(one, end), steps=5)
+    one.page.mouse.up()
+    one.settle()
+
+
+def targets(one):
+    return one.root.locator(".targets li").all_inner_texts()
 
 
 def pick(one, text):
@@ -38,19 +73,115 @@ def facts(one):
     return one.root.locator(".facts").inner_text()
 
 
+CORNER = (0, 0, 3)  # the marked cube at the start, of which three faces are seen
+
+
 def test_the_first_look_makes_the_point(figure):
     one = figure(NAME)
-    assert "LayerNorm, one set per image" in built(one)
-    assert cells(one, "in") == 24
-    assert cells(one, "sel") == 1
-    assert "24 numbers per set" in facts(one)
-    assert "Works alone" in facts(one)
-    assert one.root.locator(".equation").inner_text() == "x̂ = (2.9 − 0.57) / √(2.27 + 10⁻⁵) = 1.55"
+    assert built(one).startswith("LayerNorm, one set per image")
+    assert cells(one, "in") == cubes(one, "in") == 24
+    assert cells(one, "sel") == cubes(one, "marked") == 1
+    mean, var = X[0].mean(), X[0].var()
+    assert f"24 numbers: mean {mean:.2f}, variance {var:.2f}" in one.text()
+    assert f"1.1 → {(1.1 - mean) / np.sqrt(var + 1e-5):.2f}" in one.text()
+    assert "✓ Works alone" in one.text()
+    assert targets(one) == ["○ BatchNorm", "✓ LayerNorm", "○ InstanceNorm", "○ GroupNorm"]
     assert "24 numbers share statistics, one set per image." in one.said()
+    equation = unfold(one).root.locator(".equation").inner_text()
+    assert equation == "x̂ = (1.1 − 0.46) / √(1.14 + 10⁻⁵) = 0.60"
+
+
+BOXES = [  # the cube where a drag ends, what it builds, how many numbers share, in how many groups
+    ((0, 0, 0), "InstanceNorm", 4, 1),
+    ((0, 2, 1), "GroupNorm", 12, 2),
+    ((0, 1, 0), "GroupNorm", 8, 3),
+    ((0, 3, 2), "LayerNorm", 24, 1),
+    ((3, 0, 0), "BatchNorm", 16, 1),
+    ((2, 0, 3), "no name", 4, 1),
+]
+
+
+@pytest.mark.parametrize(("end", "name", "count", "groups"), BOXES)
+def test_a_drag_over_the_cubes_builds_a_norm(figure, end, name, count, groups):
+    one = figure(NAME, traits={"norm": "custom", "share": ""})
+    assert targets(one)[1] == "○ LayerNorm"
+    drag(one, CORNER, end)
+    assert one.root.locator(".name").inner_text() == name
+    assert (one.stats()["count"], one.get("groups"), one.get("sel")) == (count, groups, [0, 0, 3])
+    assert cubes(one, "in") == count
+    assert [f"✓ {name}"] * (name != "no name") == [t for t in targets(one) if "✓" in t]
+
+
+def test_four_norms_are_found_by_hand_and_names_do_not_count(figure):
+    one = figure(NAME)
+    for end in ((0, 0, 0), (0, 2, 0)):
+        drag(one, CORNER, end)
+    pick(unfold(one), "Batch")
+    assert targets(one)[0] == "○ BatchNorm"
+    assert "Find four norms" in one.root.locator(".nl-says").inner_text()
+    drag(one, CORNER, (0, 0, 1))
+    drag(one, CORNER, (3, 0, 1))
+    assert all(text.startswith("✓") for text in targets(one))
+    assert one.root.locator(".nl-says").inner_text().startswith("All four: one formula")
+    one.root.get_by_role("button", name="Reset").click()
+    one.settle()
+    assert [text[0] for text in targets(one)] == ["○", "✓", "○", "○"]
+
+
+def test_the_norms_of_a_token_are_others_than_those_of_an_image(figure):
+    one = figure(NAME)
+    pick(one, "Text")  # the cubes stay, and are no LayerNorm any more
+    assert built(one) == "no name, one set per sequence. LayerNorm over a whole sequence."
+    assert "✕ Sees the future" in one.text()
+    assert targets(one) == ["○ LayerNorm", "○ RMSNorm"]
+    drag(one, CORNER, (0, 5, 3))
+    assert built(one).startswith("LayerNorm, one set per sequence and token")
+    assert "✓ Causal" in one.text()
+    pick(one, "Subtract the mean")
+    assert built(one).startswith("RMSNorm, one set per sequence and token")
+    assert "6 numbers: mean square" in one.text()
+    assert one.root.locator(".nl-says").inner_text().startswith("Both: the features of one token")
+
+
+def test_a_click_marks_a_cube_and_the_set_goes_with_it(figure):
+    one = figure(NAME, traits={"norm": "instance"})
+    one.page.mouse.click(*middle(one, (1, 4, 3)))
+    one.settle()
+    assert one.get("sel") == [1, 4, 3]
+    assert built(one).startswith("InstanceNorm")
+    assert cubes(one, "in") == 4
+    assert f"{X[1, 4, 3]:.1f} →".replace("-", "−") in one.text()
+
+
+def test_what_joins_a_set_comes_in_sight_and_what_leaves_it_goes(figure):
+    one = figure(NAME)
+    fresh = "(node) => +node.style.getPropertyValue('--fresh')"
+    block = one.root.locator("svg.block")
+    with one.held():
+        one.set(norm="batch")
+        one.page.clock.run_for(100)
+        assert 0 < block.evaluate(fresh) < 1
+        assert (cubes(one, "old"), cubes(one, "in")) == (24, 16)
+        one.page.clock.run_for(500)
+        assert block.evaluate(fresh) == 1
+
+
+def test_the_picture_has_the_numbers_of_the_cubes_in_sight(figure):
+    one = figure(NAME)
+    for show, wanted in (("x", X), ("y", np.array((X - X.mean((1, 2), keepdims=True))))):
+        one.set(show=show)
+        shown = [
+            float(t.replace("−", "-")) for t in one.root.locator(".block text").all_inner_texts()
+        ]
+        assert len(shown) == 24 + 3 * 6
+        if show == "y":
+            wanted = wanted / np.sqrt(X.var((1, 2), keepdims=True) + 1e-5)
+        seen = [*wanted[3, :, 3], *wanted[2, :, 3], *wanted[1, :, 3], *wanted[0].ravel()]
+        np.testing.assert_allclose(shown, seen, atol=0.051)
 
 
 def test_ticking_axes_makes_the_name(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     slider = one.root.get_by_label("Channel groups")
     slider.focus()
     for name in ("GroupNorm, one set per image and group of channels", "GroupNorm", "InstanceNorm"):
@@ -58,10 +189,10 @@ def test_ticking_axes_makes_the_name(figure):
         assert name in built(one)
     assert "GroupNorm with one channel per group" in built(one)
     pick(one, "channels")
-    assert built(one) == "You built: InstanceNorm, one set per image and channel."
+    assert built(one) == "InstanceNorm, one set per image and channel"
     assert slider.is_disabled()
     pick(one, "images")
-    assert "BatchNorm, one set per channel." in built(one)
+    assert built(one) == "BatchNorm, one set per channel"
     assert "running averages" in facts(one)
     pick(one, "images")
     pick(one, "pixels")
@@ -80,7 +211,13 @@ def test_ticking_axes_makes_the_name(figure):
 
 
 def test_the_keyboard_alone(figure):
-    one = figure(NAME)
+    one = figure(NAME, traits={"sel": [1, 2, 1]})
+    one.root.get_by_label("pixels").press("Space")
+    one.settle()
+    assert built(one).startswith("no name, one set per image and pixel")
+    one.root.get_by_label("pixels").press("Space")
+    one.root.locator("summary").press("Enter")
+    one.settle()
     one.root.locator('.cell[tabindex="0"]').focus()
     press(one, "ArrowRight", "ArrowDown", "PageDown")
     assert one.get("sel") == [2, 3, 2]
@@ -100,11 +237,11 @@ def test_the_keyboard_alone(figure):
 
 
 def test_mouse_and_slider(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     one.root.locator(".cell").nth(95).click()
     one.settle()
     assert one.get("sel") == [3, 5, 3]
-    grip = one.root.locator("[data-drag]")
+    grip = one.root.locator(".grip")
     grip.scroll_into_view_if_needed()
     box = grip.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -124,35 +261,54 @@ def test_mouse_and_slider(figure):
     assert float(shown.replace("−", "-")) == pytest.approx(one.stats()["y"], abs=0.051)
 
 
-def test_touch(figure):
+def test_a_finger_drags_from_the_dark_cube_and_scrolls_elsewhere(figure):
     one = figure(NAME, width=390, has_touch=True, is_mobile=True)
-    one.tap(one.root.locator(".cell").nth(50))
+    hold = one.root.locator(".hold")
+    assert min(hold.bounding_box()["width"], hold.bounding_box()["height"]) >= 24
+    one.swipe(hold, -100)
+    assert one.get("share") == "S"
+    action = "(node) => getComputedStyle(node).touchAction"
+    assert hold.evaluate(action) == "none"
+    assert one.root.locator("svg.block").evaluate(action) == "pan-y"
+    one.tap(one.root.locator(".axis-C"))
+    assert one.get("share") == "CS"
+    one.tap(unfold(one).root.locator(".cell").nth(50))
     assert one.get("sel") == [2, 0, 2]
     before = one.get("x")[50]
-    one.swipe(one.root.locator("[data-drag]"), 50)
+    one.swipe(one.root.locator(".grip"), 50)
     assert one.get("x")[50] > before + 0.5
 
 
 def test_guess_first(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     one.root.get_by_role("button", name="Guess first").click()
     one.settle()
     assert (one.get("norm"), one.get("kind")) == ("layer", "text")
     assert facts(one) == ""
-    assert built(one) == ""
+    assert built(one) == "?, "
+    assert [one.root.locator(part).inner_text() for part in (".values", ".heads")] == ["", ""]
     assert cells(one, "in") == 0
-    assert one.root.locator(".share .nl-seg input:checked").count() == 1  # only the mean
-    assert "LayerNorm, text: across what" in one.said()
+    assert (cubes(one, "in"), cubes(one, "odd")) == (1, 0)  # no set is told apart from the others
+    assert one.root.locator(".stage input:checked").count() == 0
+    assert one.said().startswith("LayerNorm, text: with what does the dark number share")
     one.move_slider("Change the marked value", 0)
     assert cells(one, "hit") == 6  # the hint: those that share
-    pick(one, "features")
+    assert (
+        one.root.locator(".hits").evaluate_all(
+            "(all) => all.map((node) => node.getAttribute('d') ?? '').join('').split('M').length - 1"
+        )
+        == 6
+    )  # in the picture, too
+    drag(one, CORNER, (0, 4, 3))
+    assert cubes(one, "in") == 6
     assert one.get("share") == "C"  # a guess changes nothing
     one.root.get_by_role("button", name="Check").click()
     one.settle()
     assert "Right. LayerNorm shares its statistics across features." in one.said()
     one.root.get_by_role("button", name="Another question").click()
     one.settle()
-    pick(one, "channels")
+    drag(one, CORNER, (0, 4, 3))
+    assert one.get("share") == "NS"
     one.root.get_by_role("button", name="Check").click()
     one.settle()
     quiz = one.root.locator(".nl-quiz")
@@ -175,7 +331,9 @@ def test_an_address_opens_a_state_and_reset_leaves_it(figure):
     assert cells(one, "in") == 8
     other = one.host.nth(1)
     mounted(one.page, NAME, nth=1)
-    assert "LayerNorm" in other.locator(".built").inner_text()
+    assert "LayerNorm" in other.locator(".name").inner_text()
+    for fold in one.host.locator("details").all():
+        fold.evaluate("(node) => (node.open = true)")
     hash_of = "() => location.hash"
     pick(one, "Batch")
     assert "norm=batch" in one.page.evaluate(hash_of)
@@ -185,7 +343,7 @@ def test_an_address_opens_a_state_and_reset_leaves_it(figure):
     assert one.page.evaluate(hash_of) == ""
     other.locator("label").filter(has_text=re.compile("^Instance$")).locator("input").click()
     one.settle()
-    assert "InstanceNorm" in other.locator(".built").inner_text()
+    assert "InstanceNorm" in other.locator(".name").inner_text()
     assert one.page.evaluate(hash_of) == ""  # only the first one owns the address
 
 
@@ -209,7 +367,7 @@ def test_broken_states_and_addresses_are_harmless(figure):
         {"x": [1, 2], "sel": [1], "eps": -1},
         {"x": "1", "sel": {"length": 3}},
     ):
-        one = figure(NAME, traits=traits)
+        one = unfold(figure(NAME, traits=traits))
         assert one.root.locator(".equation").inner_text().startswith("x̂ = ")
         assert cells(one, "in") == 24  # what is broken is as the class has it
         assert one.root.locator("img, b b").count() == 0
@@ -217,13 +375,15 @@ def test_broken_states_and_addresses_are_harmless(figure):
     address = "#SharedStatistics?kind=<img src=x>&norm=constructor&share=__proto__&groups=99&x=[]"
     one = figure(NAME, address=address)
     assert "LayerNorm, one set per image." in built(one)
-    pick(one, "Group")
+    pick(unfold(one), "Group")
     assert one.root.locator("img").count() == 0
     assert one.page.faults == []
 
 
 def test_reset_returns_to_the_authors_state(figure):
-    one = figure(NAME, traits={"kind": "text", "norm": "group", "groups": 3, "sel": [0, 0, 0]})
+    author = {"kind": "text", "norm": "group", "groups": 3, "sel": [0, 0, 0]}
+    one = unfold(figure(NAME, traits=author))
+    one.settle()
     before = one.root.locator(".nl-box").inner_html()
     for text in ("Image", "Batch", "after"):
         pick(one, text)

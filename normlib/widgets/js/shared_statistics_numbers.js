@@ -89,8 +89,6 @@ export function makeSheets(where, choose, nudge) {
       cell.className = "cell" + (inside ? " in" : "") + (hit ? " hit" : "") + (marked ? " sel" : "");
       cell.tabIndex = marked ? 0 : -1;
       cell.textContent = text;
-      cell.style.setProperty("--hue", numbers[i] < 0 ? "var(--neg)" : "var(--pos)");
-      cell.style.setProperty("--w", clamp(Math.abs(numbers[i] || 0) / 3, 0, 1).toFixed(2));
     });
   }
   return { node, hint, draw };
