@@ -1,6 +1,7 @@
 """The batch is part of the function: the numbers of normlib, and what is said of them."""
 
 import math
+import re
 from itertools import islice
 
 import numpy as np
@@ -15,7 +16,7 @@ NAME = "BatchDependence"
 SIZES = [2**k for k in range(9)]
 SAMPLE = np.array([2, -1, 0.5, 1, 0, -1.5])
 DATA = {False: (1, 1), True: (4, 2)}  # mean and sd, before and after the shift
-DEFAULT = {"m": 8, "mode": "train", "momentum": 0.1, "seed": 1, "step": 60, "shifted": True}
+DEFAULT = {"m": 8, "mode": "train", "momentum": 0.1, "seed": 1, "step": 100, "shifted": False}
 
 
 def batch_of(seed, m, shifted):
@@ -63,11 +64,36 @@ def agrees(one, **state):
 
 
 def says(one):
-    return one.root.locator(".nl-says").inner_text()
+    """All numbers in words, under "More"."""
+    one.root.locator("details").evaluate("(node) => (node.open = true)")
+    one.settle()
+    return one.root.locator(".numbers").inner_text()
+
+
+def headline(one):
+    return " ".join(one.root.locator(".nl-says").inner_text().split())
 
 
 def shape(one, name):
     return one.root.locator(f"svg .{name}").first.get_attribute("d")
+
+
+def dots(one, name):
+    """Where the dots of a pile or a swarm are, in pixels."""
+    return np.array([
+        [float(number) for number in at.split()]
+        for at in re.findall(r"M([-\d. ]+)h0", shape(one, name))
+    ])  # fmt: skip
+
+
+def scale_of(one, values, pixels):
+    """The straight line from values to pixels that fits best, and how far off the worst dot is."""
+    slope, start = np.polyfit(values, pixels, 1)
+    return slope, np.abs(slope * values + start - pixels).max()
+
+
+def means(m, shifted):
+    return np.array([batch_of(k, m, shifted).mean() for k in range(1, 201)])
 
 
 @pytest.fixture
@@ -85,14 +111,97 @@ def test_the_random_numbers_are_those_of_the_paper_and_normal():
 
 def test_the_default_state_makes_the_point(batch):
     told = agrees(batch)
+    outputs = [trained(k, 8, False) for k in range(1, 201)]
+    low, high = (f"{v:.2f}".replace("-", "−") for v in (min(outputs), max(outputs)))
+    assert headline(batch).startswith(f"In training x = 2 becomes anything from {low} to {high}.")
     text = says(batch)
-    assert "In 200 batches of 8: from −2.34 to 0.11" in text
+    assert f"In 200 batches of 8: from {low} to {high}" in text
     assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in text
     layer = nl.layer_norm(SAMPLE, (6,))[0]
     group = nl.group_norm(SAMPLE[np.newaxis], 2)[0, 0]
     assert f"in every batch: {layer:.2f} and {group:.2f}" in text
-    assert "1.23 apart 10 updates after the shift" in text
-    assert batch.root.locator(".strips text").filter(has_text="sd 0").count() == 3
+    spreads = batch.root.locator("svg .width").all_text_contents()
+    assert spreads == [f"spread {told['sd']:.2f}", "spread 0", "spread 0"]
+
+
+@pytest.mark.parametrize(("m", "shifted"), [(2, False), (8, False), (8, True), (256, True)])
+def test_every_dot_is_a_batch(batch, m, shifted):
+    """The pile and the swarm are the means and outputs of 200 batches, to the width of a dot."""
+    batch.set(m=m, shifted=shifted)
+    batch.rest()
+    pile, swarm = dots(batch, "pile"), dots(batch, "outs.train")
+    assert len(pile) == len(swarm) == 200
+    found = means(m, shifted)
+    assert scale_of(batch, found, pile[:, 0])[1] < 3.5
+    outputs = np.array([trained(k, m, shifted) for k in range(1, 201)])
+    slope, off = scale_of(batch, outputs, swarm[:, 1])
+    assert slope < 0
+    assert off < 3.5
+    assert len(np.unique(pile, axis=0)) == 200 or m == 256  # which stand too close for a tenth
+    told = batch.root.locator("svg .spread").text_content()
+    assert told == f"spread {found.std():.2f}"
+    for column in ("eval", "layer"):
+        assert len(np.unique(dots(batch, f"outs.{column}")[:, 1])) == 1
+
+
+@pytest.mark.parametrize(("to", "halved"), [(32, 2.0), (2, 0.5)])
+def test_the_bracket_is_dragged_and_the_headline_counts_what_it_did(batch, to, halved):
+    """The end of the bracket goes where the expected spread of batches of `to` ends."""
+    before = means(8, False).std()
+    slope, _ = scale_of(batch, means(8, False), dots(batch, "pile")[:, 0])
+    grip = batch.root.locator(".grip").nth(1)
+    box = grip.bounding_box()
+    assert min(box["width"], box["height"]) >= 24
+    ends = [slope * math.sqrt(m - 1) / m for m in (8, to)]
+    middle = {m: slope * (2 + m - 1) / m for m in (8, to)}
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    batch.page.mouse.move(x, y)
+    batch.page.mouse.down()
+    batch.page.mouse.move(x + ends[1] - ends[0], y, steps=2)
+    batch.page.mouse.up()
+    batch.rest()
+    assert batch.get("m") in ({16, 32, 64} if to == 32 else {2, 4}), middle
+    m = batch.get("m")
+    after = means(m, False).std()
+    big, small = max(m, 8), min(m, 8)
+    low, high = min(before, after), max(before, after)
+    assert headline(batch) == (
+        f"{big} in a batch instead of {small}: the means spread by {low:.2f} instead of "
+        f"{high:.2f}, ÷ {high / low:.1f}. 1/√m says ÷ {math.sqrt(big / small):.1f}."
+    )
+    assert (high / low > 1.3) == (halved != 1)
+
+
+def test_the_dots_move_to_their_new_places_and_another_batch_falls(batch):
+    batch.rest()
+    before = dots(batch, "pile")
+    with batch.held():
+        batch.set(m=64)
+        batch.page.clock.run_for(60)
+        under_way, falling = dots(batch, "pile"), dots(batch, "mates")
+        assert shape(batch, "fall") == ""
+        batch.page.clock.run_for(600)
+        after, fallen = dots(batch, "pile"), dots(batch, "mates")
+    assert np.abs(under_way - before).max() > 1
+    assert np.abs(under_way - after).max() > 1
+    assert len(fallen) == 63
+    assert (falling[:, 1] <= fallen[:, 1]).all()
+    assert len(np.unique(fallen[:, 1])) == 1
+    assert shape(batch, "fall") != ""
+
+
+def test_it_rains_batch_after_batch(batch):
+    batch.rest()
+    before = shape(batch, "pile"), shape(batch, "mates"), shape(batch, "now")
+    with batch.held():
+        batch.root.get_by_role("button", name="Let it rain").click()
+        batch.page.clock.run_for(300)
+        some = len(dots(batch, "pile"))
+        assert shape(batch, "mates") != before[1]
+        batch.page.clock.run_for(300)
+        assert 0 < some < len(dots(batch, "pile")) < 200
+        batch.page.clock.run_for(2400)
+    assert (shape(batch, "pile"), shape(batch, "mates"), shape(batch, "now")) == before
 
 
 @pytest.mark.parametrize("state", [
@@ -121,7 +230,9 @@ def test_a_batch_of_one(batch):
     batch.set(m=1)
     assert "ValueError: Expected more than 1 value per channel when training" in says(batch)
     assert "no batch of 1 can update it, so it stays at 0.00" in says(batch)
-    assert "no output: an error" in batch.root.locator(".strips").text_content()
+    assert headline(batch).startswith("A batch of one has no variance")
+    assert batch.root.locator("svg .width.train").text_content() == "error"
+    assert shape(batch, "outs.train") == ""
     told = batch.stats()
     assert told["output"] is told["sd"] is told["theory"] is None
     assert (told["running_mean"], told["running_var"]) == (0, 1)
@@ -130,13 +241,13 @@ def test_a_batch_of_one(batch):
 
 
 def test_another_batch_moves_training_and_nothing_else(batch):
-    before, bars, others = batch.stats(), shape(batch, "bars"), shape(batch, "others")
+    before, pile, mates = batch.stats(), shape(batch, "pile"), shape(batch, "mates")
     batch.root.get_by_role("button", name="Draw another batch").click()
-    batch.settle()
+    batch.rest()
     assert batch.get("seed") == 2
-    assert shape(batch, "others") != others
+    assert shape(batch, "mates") != mates
     assert abs(agrees(batch, seed=2)["output"] - before["output"]) > 0.01
-    assert shape(batch, "bars") == bars  # the 200 batches, LayerNorm and GroupNorm stay
+    assert shape(batch, "pile") == pile  # of the 200 batches
     batch.set(mode="eval")
     still = agrees(batch, seed=200, mode="eval")
     batch.root.get_by_role("button", name="Draw another batch").click()
@@ -144,19 +255,23 @@ def test_another_batch_moves_training_and_nothing_else(batch):
     assert batch.get("seed") == 1
     assert batch.stats() == still
     assert "All 200 batches give the same" in says(batch)
+    assert headline(batch).startswith(f"Evaluation turns x = 2 into {still['output']:.2f}")
 
 
 def test_the_running_mean_lags_behind_a_shift(figure):
     one = figure(NAME, traits={"shifted": False, "step": 20})
+    one.root.locator("summary").click()
+    one.settle()
     truth = shape(one, "truth")
     one.root.get_by_label("Shift the data").check(force=True)
     one.settle()
     assert shape(one, "truth") != truth
     assert one.get("step") == 60  # so that the shift is seen
-    far = abs(agrees(one, step=60)["running_mean"] - 4)
-    near = abs(agrees(one, step=90)["running_mean"] - 4)
+    far = abs(agrees(one, step=60, shifted=True)["running_mean"] - 4)
+    assert f"{far:.2f} apart 10 updates after the shift" in says(one)
+    near = abs(agrees(one, step=90, shifted=True)["running_mean"] - 4)
     assert far > 1 > 5 * near
-    quick = agrees(one, momentum=0.5, step=60)["running_mean"]
+    quick = agrees(one, momentum=0.5, step=60, shifted=True)["running_mean"]
     assert abs(quick - 4) < far / 2
     one.root.get_by_role("button", name="Next update").click()
     one.settle()
@@ -168,6 +283,8 @@ def test_the_running_mean_lags_behind_a_shift(figure):
 
 
 def test_the_keyboard_reaches_everything(batch):
+    batch.root.locator("summary").press("Enter")
+    batch.set(step=60, shifted=True)
     for label, key, trait, wanted in [
         ("Batch size m", "ArrowRight", "m", 16),
         ("Update", "ArrowLeft", "step", 59),
@@ -185,7 +302,10 @@ def test_the_keyboard_reaches_everything(batch):
 
 
 def test_fingers_and_the_mouse_reach_everything(figure):
-    one = figure(NAME, width=390, has_touch=True)
+    one = figure(NAME, width=390, has_touch=True, traits={"step": 60})
+    one.swipe(one.root.locator(".grip").nth(0), 20)
+    assert one.get("m") > 8
+    says(one)  # which opens the rest
     one.tap(one.root.locator("label", has_text="evaluation"))
     one.tap(one.root.get_by_role("button", name="Draw another batch"))
     one.tap(one.root.get_by_role("button", name="Next update"))
@@ -248,9 +368,24 @@ def test_a_screen_reader_hears_the_point(batch):
     batch.set(m=4)
     told = batch.stats()
     said = batch.said()
-    assert said.startswith("Batch size 4. Training: the mean")
+    assert said.startswith(f"Batch size 4. {headline(batch)} Training: the mean")
     assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in said
     assert batch.root.locator("svg:not([aria-hidden=true])").count() == 0
+
+
+def test_a_guess_hides_the_answer(batch):
+    says(batch)
+    batch.root.get_by_role("button", name="Guess first").click()
+    batch.rest()
+    assert batch.said().startswith("From batch size 4 to 16: by how much")
+    for part in ("pile", "outs.train", "outs.eval", "bracket", "spread", "width", "noise", "lag"):
+        assert batch.root.locator(f"svg.{part}, svg .{part}").first.is_hidden()
+    assert batch.root.locator(".nl-says").is_hidden()
+    assert batch.root.locator(".numbers").is_hidden()
+    batch.root.get_by_role("button", name="Stop guessing").click()
+    batch.rest()
+    assert batch.root.locator("svg .spread").is_visible()
+    assert batch.root.locator(".numbers").is_visible()
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -259,7 +394,7 @@ def test_guess_first(batch, right):
     answers["0, or an error"] = "±1"
     proof = ["In 200 batches of 16", "give the same", "7 updates after", "ValueError"]
     for k, (good, wrong) in enumerate(answers.items()):
-        batch.root.locator(".end button").first.click()
+        batch.root.get_by_role("button", name=re.compile("Guess first|Another question")).click()
         batch.root.get_by_role("button", name=good if right else wrong, exact=True).click()
         batch.settle()
         quiz = batch.root.locator(".nl-quiz").inner_text()
@@ -274,5 +409,5 @@ def test_guess_first(batch, right):
 
 
 def test_the_address_carries_the_state(figure):
-    one = figure(NAME, address=f"#{NAME}?m=64&mode=eval&shifted=false")
-    assert (one.get("m"), one.get("mode"), one.get("shifted")) == (64, "eval", False)
+    one = figure(NAME, address=f"#{NAME}?m=64&mode=eval&shifted=true&step=60")
+    assert (one.get("m"), one.get("mode"), one.get("shifted")) == (64, "eval", True)

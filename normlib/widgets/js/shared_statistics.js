@@ -257,13 +257,14 @@ function render({ model, el }) {
   const ticked = () => AXES.filter((axis) => block.ticks[axis].input.checked).join("");
   const block = makeBlock(() => state.get("sel"), {
     choose: (sel) => state.set({ sel }),
+    done: () => quiz.asking() || build({}), // what was passed on the way is not found
     tick: () => (quiz.asking() ? update() : build({ share: ticked() })),
     before: () => state.all(),
     back: (before) => !quiz.asking() && state.set(before),
     share(sel, box) {
       if (!quiz.asking()) {
         state.set({ sel });
-        return build(box);
+        return actions.pick(box);
       }
       for (const axis of AXES) block.ticks[axis].input.checked = box.share.includes(axis);
       update();

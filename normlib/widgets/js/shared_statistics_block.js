@@ -67,7 +67,7 @@ const SPOTS = (c) => ({
 
 /**
  * The block with a switch at each axis. `where()` is the marked cube; acts.choose(place) marks another,
- * acts.share(place, {share, groups}) is a box that was dragged, acts.tick() a switch.
+ * acts.share(place, {share, groups}) is a box that is dragged, acts.done() its end, acts.tick() a switch.
  */
 export function makeBlock(where, acts) {
   const slices = Array.from({ length: N }, makeSlice);
@@ -93,7 +93,7 @@ export function makeBlock(where, acts) {
       last = at.join();
       acts.share(start, boxOf(start, at));
     });
-    listen("pointerup", () => last === start.join() && acts.choose(start));
+    listen("pointerup", () => (last === start.join() ? acts.choose(start) : acts.done()));
     listen("pointercancel", () => acts.back(before)); // the page scrolls
     listen("lostpointercapture", () => over.abort());
   }
