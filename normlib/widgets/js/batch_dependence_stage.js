@@ -119,11 +119,12 @@ export function makeStage(pick, mode) {
   function drag(event) {
     if (event.button) return;
     event.preventDefault();
-    const target = event.currentTarget, over = new AbortController(), box = nodes.svg.getBoundingClientRect();
+    const target = event.currentTarget, over = new AbortController(), { clientX } = event;
+    const side = target === nodes.grips[0] ? -1 : 1, half = now.fact.meanTheory; // as it is taken: the middle moves with m
     target.setPointerCapture(event.pointerId);
     target.addEventListener("pointermove", (move) => {
-      const far = Math.abs(move.clientX - box.left - room.inX(now.fact.middle)) - BEYOND, half = (far * (room.x[1] - room.x[0])) / (room.left - 28);
-      pick(sizeFor(now.kind, half));
+      const wider = (side * (move.clientX - clientX) * (room.x[1] - room.x[0])) / (room.left - 28);
+      pick(sizeFor(now.kind, half + wider));
     }, { signal: over.signal });
     target.addEventListener("lostpointercapture", () => over.abort(), { once: true });
   }
