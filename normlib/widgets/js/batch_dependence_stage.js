@@ -143,7 +143,7 @@ export function makeStage(pick, mode) {
     const places = placesOf(room, view);
     shown = places;
     if (!smooth || !before) return drawMoment(nodes, room, view, places, null, 1);
-    halt = tween(580, (u) => drawMoment(nodes, room, view, places, before, u));
+    halt = tween(540, (u) => drawMoment(nodes, room, view, places, before, u));
   }
   /** One batch after the other; `of(seed)` are the numbers of each. */
   function rain() {

@@ -230,7 +230,7 @@ export function makeSpace(listeners) {
       [drawn, this.at, this.ways] = [key, t, ways];
     },
     resize(width) {
-      const height = clamp(width * 1.02, 280, 400);
+      const height = clamp(width * 1.02, 280, 390);
       Object.assign(room, { width, height, zoom: Math.min(height / 5.4, width / 5.4) });
     },
   };
