@@ -24,7 +24,7 @@ function cleanPlace(value, fallback) {
 
 // ---- the formula and the verdicts --------------------------------------------------------------------
 
-const epsText = (eps) => (eps === 0 || eps >= 1e-3 ? String(+eps.toFixed(4)) : fmt(eps));
+const epsText = (eps) => (eps >= 1e-3 ? String(+eps.toFixed(4)) : eps ? fmt(eps) : "0");
 
 /** x̂ = (2.9 − 0.57) / √(2.27 + 10⁻⁵) = 1.55, with what must be guessed as question marks. */
 function formula(view, secret) {
@@ -179,7 +179,6 @@ function makeMore(state, { marked, edit, pick, pickNorm }) {
     groups.classList.toggle("off", groups.input.disabled);
     groups.firstChild.textContent = view.kind === "text" ? "Feature groups" : "Channel groups";
     groups.show(GROUPS.indexOf(view.groups), secret || !shared ? "–" : `${view.groups} × ${size}`);
-    if (shared) groups.input.setAttribute("aria-valuetext", `${view.groups} of ${size}`);
     value.show(marked(), fmt(marked(), 1));
     sheets.draw(view, secret, touched);
     map.draw(view, secret, smooth);
