@@ -163,9 +163,11 @@ def test_the_bracket_is_dragged_and_the_headline_counts_what_it_did(batch, m, si
     after = means(m, False).std()
     big, small = max(m, 8), min(m, 8)
     low, high = min(before, after), max(before, after)
+    expected = [math.sqrt(size - 1) / size for size in (small, big)]
     assert headline(batch) == (
         f"{big} in a batch instead of {small}: the means spread by {low:.2f} instead of "
-        f"{high:.2f}, ÷ {high / low:.1f}. 1/√m says ÷ {math.sqrt(big / small):.1f}."
+        f"{high:.2f}, ÷ {high / low:.1f}. Expected is ÷ {expected[0] / expected[1]:.1f}; "
+        f"if our sample were drawn too, 1/√m: ÷ {math.sqrt(big / small):.1f}."
     )
 
 

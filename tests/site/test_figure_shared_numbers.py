@@ -42,12 +42,19 @@ def by_normalize(x, share, groups, center, eps):
     return nl.normalize(blocks, axis=axes, center=center, eps=eps).reshape(SHAPE)
 
 
+def unfold(one):
+    """Open "More", where they are drawn only then."""
+    one.root.locator("details").evaluate("(node) => (node.open = true)")
+    one.settle()
+
+
 def cells(one, which):
+    unfold(one)
     return one.root.locator(f".cell.{which}").count()
 
 
 def facts(one):
-    one.root.locator("details").evaluate("(node) => (node.open = true)")
+    unfold(one)
     return one.root.locator(".facts").inner_text()
 
 

@@ -1,5 +1,5 @@
 // The batch is part of the function: one sample, many batches; training, evaluation and the lag between them.
-import { button, flag, fmt, frame, guess, h, more, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
+import { button, flag, fmt, folded, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
 import { normalize } from "./math.js";
 import { BATCHES, EPS, KINDS, SAMPLE, SHIFT, SIZES, STEPS, X, exact, facts, follow, kindAt, makeBatches, normals } from "./batch_dependence_numbers.js";
 import { lagChart, noiseChart } from "./batch_dependence_charts.js";
@@ -100,7 +100,7 @@ function makeMore({ step, next, momentum, shift }) {
   const noise = noiseChart(), lag = lagChart(), says = h("div", { class: "numbers" });
   const title = (text) => h("p", { class: "title" }, text);
   const features = SAMPLE.map((x) => fmt(x, 1)).join(", ");
-  const box = more(says,
+  const box = folded(says,
     h("div", { class: "views" },
       h("div", {}, title("What evaluation uses: the running mean"), lag.svg),
       h("div", {}, title("Noise of the output in training"), noise.svg,
@@ -109,6 +109,7 @@ function makeMore({ step, next, momentum, shift }) {
     h("p", { class: "nl-note" }, `Our sample stays: ${features}. The others are drawn.`));
   let drawn = "";
   function draw(view, trajectory, lines, secret) {
+    if (!box.open) return; // what nobody sees is drawn when it is opened
     for (const node of box.children) node.hidden = secret && node.tagName !== "SUMMARY"; // all of it would answer
     if (drawn !== view.kind + view.m) noise.draw(view.kind, view.m);
     drawn = view.kind + view.m;
@@ -196,10 +197,10 @@ function headline({ m, training, fact, output, outputs, kind }, first) {
   if (m === first || first === 1) {
     return [`In training x = ${fmt(X, 0)} becomes anything from ${low} to ${high}.`, "Drag the bracket’s ends: how large a batch halves the spread?"];
   }
-  const before = facts(kind, first).meanSd, [large, small] = [m, first].sort((a, b) => b - a);
+  const before = facts(kind, first).meanSd, expectedOf = (size) => facts(kind, size).meanTheory, [large, small] = [m, first].sort((a, b) => b - a);
   const [most, least] = [before, fact.meanSd].sort((a, b) => b - a);
   return [`${large} in a batch instead of ${small}: the means spread by ${fmt(least)} instead of ${fmt(most)}, ÷ ${fmt(most / least, 1)}.`,
-    `1/√m says ÷ ${fmt(Math.sqrt(large / small), 1)}.`];
+    `Expected is ÷ ${fmt(expectedOf(small) / expectedOf(large), 1)}; if our sample were drawn too, 1/√m: ÷ ${fmt(Math.sqrt(large / small), 1)}.`];
 }
 
 /** All that there is, as plain, bold, plain. */

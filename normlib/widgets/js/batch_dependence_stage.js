@@ -114,7 +114,7 @@ function sizeFor(kind, half) {
 /** The stage, with the choice of the mode under its columns; `pick(m)` hears of a bracket that was dragged. */
 export function makeStage(pick, mode) {
   const nodes = makePieces();
-  let width = 600, now = null, room, shown = null, key = "", halt = () => {};
+  let width = 600, now = null, room, shown = null, key = "", still = "", halt = () => {};
 
   function drag(event) {
     if (event.button) return;
@@ -138,7 +138,9 @@ export function makeStage(pick, mode) {
     halt();
     room = roomFor(width, view.kind);
     attr(nodes.svg, { viewBox: `0 0 ${width} ${room.tall}`, height: room.tall });
-    nodes.still.replaceChildren(...fixedParts(room, view));
+    const stands = [view.kind, view.m, width].join();
+    if (stands !== still) nodes.still.replaceChildren(...fixedParts(room, view));
+    still = stands;
     Object.assign(mode.style, { left: room.middles[0] - room.wide / 2 + "px", width: 2 * room.wide + "px", top: room.top + room.height + 5 + "px" });
     const places = placesOf(room, view);
     shown = places;

@@ -203,7 +203,7 @@ export const button = (text, clicked, more = {}) =>
   h("button", { class: "nl-btn", type: "button", onclick: clicked, ...more }, text);
 
 /** What most readers can do without: a native fold. */
-export const more = (...kids) => h("details", { class: "nl-more" }, h("summary", {}, "More"), kids);
+export const folded = (...kids) => h("details", { class: "nl-more" }, h("summary", {}, "More"), kids);
 
 /**
  * Guess first: questions with answers, never a gate. A question is

@@ -1,5 +1,5 @@
 // LayerNorm: onto the plane, then onto the sphere. RMSNorm: only onto the sphere. In three dimensions.
-import { button, calm, fmt, frame, guess, h, listOf, more, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, tween } from "./core.js";
+import { button, calm, fmt, folded, frame, guess, h, listOf, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, tween } from "./core.js";
 import { FAR, NAMES, ONES, SUBSCRIPTS, eyeAt, normOf, replaced, size, waysOf, written } from "./layer_norm_geometry_vectors.js";
 import { draggingOn, makeMemory } from "./layer_norm_geometry_hand.js";
 import { makeSpace, stepsInWords } from "./layer_norm_geometry_space.js";
@@ -41,7 +41,7 @@ function makeMore(state, act) {
     slider(name, { min: -most, max: most, step: 1 }, item("view", i)));
   const actions = ACTIONS.map(([words, f]) => button(words, () => act(f)));
   const limit = h("span", { class: "nl-note" }), lists = h("div", { class: "numbers" });
-  const box = more(lists,
+  const box = folded(lists,
     h("div", { class: "nl-bar change" }, h("span", { class: "nl-note" }, "Change v to"), actions, limit),
     h("div", { class: "three" }, parts), h("fieldset", { class: "nl-seg" }, weight), weightRow,
     h("div", { class: "three" }, turns));

@@ -1,5 +1,5 @@
 // Who shares statistics? One formula, five names: which numbers share a mean and a variance?
-import { button, clamp, flag, fmt, frame, h, listOf, more, number, oneOf, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
+import { button, clamp, flag, fmt, folded, frame, h, listOf, number, oneOf, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
 import { SHARE } from "./math.js";
 import { AXES, C, GROUPS, MOST, N, NAMES, S, SHAPE, WORDS, indexOf, nameOf, remarkOn, setOf, setsInWords, settingOf, short, viewOf } from "./shared_statistics_setting.js";
 import { makeBlock } from "./shared_statistics_block.js";
@@ -167,10 +167,11 @@ function makeMore(state, { marked, edit, pick, pickNorm }) {
   const show = radios("Cells show", [["x", "before"], ["y", "after"]], (which) => state.set({ show: which }));
   const sheets = makeSheets(() => state.get("sel"), (sel) => state.set({ sel }), (step) => edit(marked() + step));
   const map = makeMap(edit), equation = h("p", { class: "equation" }), facts = h("div", { class: "facts" });
-  const box = more(h("div", { class: "nl-bar" }, norms, groups), map.node, equation,
+  const box = folded(h("div", { class: "nl-bar" }, norms, groups), map.node, equation,
     h("div", { class: "nl-bar" }, value, show), sheets.hint, sheets.node, facts);
 
   function draw(view, secret, touched, smooth) {
+    if (!box.open) return; // what nobody sees is drawn when it is opened
     norms.pick(view.name);
     show.pick(view.show);
     norms.disabled = secret;
@@ -243,6 +244,23 @@ function makeTop(pick) {
   return { box: h("div", { class: "nl-bar" }, kinds, center), lead, draw };
 }
 
+const tickedOf = (ticks) => AXES.filter((axis) => ticks[axis].input.checked).join("");
+
+/** What hands do at the block: what they build counts as found; while `asking()` it is an answer. */
+function handsOn(state, actions, side, asking, update, ticks) {
+  const find = (name) => side.find(state.get("kind"), name);
+  return {
+    choose: (sel) => state.set({ sel }),
+    tick: () => (asking() ? update() : find(actions.pick({ share: tickedOf(ticks()) }))),
+    done: () => asking() || find(actions.pick({})), // what was passed on the way is not found
+    share(sel, box) {
+      if (!asking()) return actions.pick({ ...box, sel });
+      for (const axis of AXES) ticks()[axis].input.checked = box.share.includes(axis);
+      update();
+    },
+  };
+}
+
 function render({ model, el }) {
   const [root, unframe] = frame(el, "stats", CSS, "Which numbers share a mean and a variance?");
   const state = store(model, SPEC, perFrame(update));
@@ -250,26 +268,11 @@ function render({ model, el }) {
   let last = null, lastKey = "", lastQuestion = null; // what was drawn last
 
   const actions = actionsOn(state), side = makeSide();
-  /** The reader's own hand: what it builds counts as found. */
-  const build = (change) => side.find(change.kind ?? state.get("kind"), actions.pick(change));
-  const top = makeTop(build);
-  const ticked = () => AXES.filter((axis) => block.ticks[axis].input.checked).join("");
-  const block = makeBlock(() => state.get("sel"), {
-    choose: (sel) => state.set({ sel }),
-    done: () => quiz.asking() || build({}), // what was passed on the way is not found
-    tick: () => (quiz.asking() ? update() : build({ share: ticked() })),
-    before: () => state.all(),
-    back: (before) => !quiz.asking() && state.set(before),
-    share(sel, box) {
-      if (!quiz.asking()) {
-        state.set({ sel });
-        return actions.pick(box);
-      }
-      for (const axis of AXES) block.ticks[axis].input.checked = box.share.includes(axis);
-      update();
-    },
-  });
+  const block = makeBlock(() => state.get("sel"), handsOn(state, actions, side, () => quiz.asking(), update, () => block.ticks));
+  const top = makeTop((change) => side.find(change.kind ?? state.get("kind"), actions.pick(change)));
+  const ticked = () => tickedOf(block.ticks);
   const fold = makeMore(state, actions);
+  fold.box.addEventListener("toggle", update);
   const quiz = makeQuiz(([norm, kind]) => {
     state.set({ sel: [0, 0, 3], groups: 1 });
     actions.pickNorm(norm, kind);
@@ -296,7 +299,7 @@ function render({ model, el }) {
     const guessed = secret && { ...setting, share: ticked() }; // what is drawn while one guesses
     const shown = secret ? { ...view, tints: [], together: setOf(view.sel, guessed) } : { ...view, tints: view.result.set };
     top.draw(view, secret, side.lead(view.kind));
-    block.draw(shown, secret, touched, last !== null && !same);
+    block.draw(shown, secret, last !== null && !same);
     side.draw(view, setting, secret);
     fold.draw(view, secret, touched, !same);
     quiz.draw();

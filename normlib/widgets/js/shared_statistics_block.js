@@ -36,27 +36,31 @@ function boxOf(from, to) {
 }
 
 /** The nodes of one slice, in the order in which they cover each other. */
-function makeSlice() {
+function makeSlice(n) {
   const names = ["even behind", "even", "odd behind", "odd", "old behind", "old", "in behind", "in", "marked"];
   const nodes = names.map((name) => h(":path", { class: name }));
-  const hits = h(":path", { class: "hits" }), numbers = h(":g");
-  return { box: h(":g", {}, nodes, numbers, hits), nodes, hits, numbers };
+  const numbers = EVERY.filter((cell) => cell[0] === n && isSeen(cell)).map((cell) => [cell, h(":text", { "text-anchor": "middle" })]);
+  return { box: h(":g", {}, nodes, numbers.map(([, node]) => node)), nodes, numbers, drawn: [] };
 }
 
 /** Draw a slice: the sets in two tints by their numbers, the marked one's set as it was and as it is now. */
-function drawSlice(slice, n, c, view, old, touched) {
+function drawSlice(slice, n, c, view, old) {
   const cells = EVERY.filter((cell) => cell[0] === n), is = (list) => cells.filter((cell) => list[indexOf(cell)]);
   const tint = (odd) => is(view.together.map((one, i) => !one && (view.tints[i] & 1) === odd));
   const parts = [tint(0), tint(1), is(old), is(view.together)].flatMap((list) => faces(list, c));
-  [...parts, faces([view.sel].filter((cell) => cell[0] === n), c)[1]].forEach((d, i) => attr(slice.nodes[i], { d }));
-  attr(slice.hits, { d: is(touched).filter(isSeen).map(([, row, s]) => `M${(s + 0.85) * c} ${(row + 0.15) * c}h0`).join("") });
-  const numbers = view.show === "x" ? view.x : view.result.y;
-  slice.numbers.replaceChildren(...cells.filter(isSeen).map((cell) => {
-    const i = indexOf(cell), [, row, s] = cell;
-    const name = i === view.marked ? "of marked" : view.together[i] ? "of in" : "of";
-    return h(":text", { class: name, x: (s + 0.5) * c, y: (row + 0.5) * c + 4, "text-anchor": "middle" },
-      Number.isNaN(numbers[i]) ? "nan" : fmt(numbers[i], 1));
-  }));
+  [...parts, faces([view.sel].filter((cell) => cell[0] === n), c)[1]].forEach((d, i) => {
+    if (d !== slice.drawn[i]) attr(slice.nodes[i], { d });
+    slice.drawn[i] = d;
+  });
+  const values = view.show === "x" ? view.x : view.result.y;
+  for (const [cell, node] of slice.numbers) {
+    const i = indexOf(cell), [, row, s] = cell, text = Number.isNaN(values[i]) ? "nan" : fmt(values[i], 1);
+    const key = [text, i === view.marked ? "marked" : view.together[i] ? "in" : "", c].join();
+    if (key === node.key) continue; // 42 texts are too many to write on every move
+    node.key = key;
+    node.textContent = text;
+    attr(node, { class: "of " + key.split(",")[1], x: (s + 0.5) * c, y: (row + 0.5) * c + 4 });
+  }
 }
 
 /** Where the switches of the axes stand: along the edges of the block. */
@@ -70,7 +74,7 @@ const SPOTS = (c) => ({
  * acts.share(place, {share, groups}) is a box that is dragged, acts.done() its end, acts.tick() a switch.
  */
 export function makeBlock(where, acts) {
-  const slices = Array.from({ length: N }, makeSlice);
+  const slices = Array.from({ length: N }, (_, n) => makeSlice(n));
   const hold = h(":rect", { class: "hold", "data-drag": "" });
   const svg = h(":svg", { class: "block", "aria-hidden": "true" }, slices.map((slice) => slice.box).reverse(), hold);
   const ticks = Object.fromEntries(AXES.map((axis) => [axis, toggle("", acts.tick)]));
@@ -81,37 +85,33 @@ export function makeBlock(where, acts) {
   function drag(event) {
     const box = svg.getBoundingClientRect(), target = event.currentTarget, over = new AbortController();
     const under = ({ clientX, clientY }) => cubeAt((clientX - box.left) / c, (clientY - box.top) / c - TOP);
-    const start = target === hold ? where() : under(event), before = acts.before();
+    const start = target === hold ? where() : under(event);
     if (event.button || !start) return;
     event.preventDefault();
     target.setPointerCapture(event.pointerId);
     let last = start.join();
     const listen = (name, f) => target.addEventListener(name, f, { signal: over.signal });
-    listen("pointermove", (move) => {
+    if (target === hold || event.pointerType !== "touch") listen("pointermove", (move) => { // a swipe belongs to the page
       const at = under(move);
       if (!at || at.join() === last) return;
       last = at.join();
       acts.share(start, boxOf(start, at));
     });
     listen("pointerup", () => (last === start.join() ? acts.choose(start) : acts.done()));
-    listen("pointercancel", () => acts.back(before)); // the page scrolls
     listen("lostpointercapture", () => over.abort());
   }
   svg.addEventListener("pointerdown", (event) => event.target !== hold && drag(event));
   hold.addEventListener("pointerdown", drag);
 
-  function paint(touched) {
-    slices.forEach((slice, n) => drawSlice(slice, n, c, now, old, touched));
-  }
   /** `smooth` where the set changed, so that one sees what joins it. */
-  function draw(view, secret, touched, smooth) {
+  function draw(view, secret, smooth) {
     halt();
     old = smooth && now ? now.together : view.together;
     now = view;
     const [n, row, s] = view.sel;
     attr(hold, { x: (s + n * DEEPER[0]) * c - 4, y: (row + n * DEEPER[1] + TOP) * c - 4, width: c + 8, height: c + 8 });
     for (const axis of AXES) ticks[axis].lastChild.textContent = view.words.many[axis];
-    paint(touched);
+    slices.forEach((slice, n) => drawSlice(slice, n, c, now, old));
     node.classList.toggle("secret", secret);
     if (!smooth) return svg.style.setProperty("--fresh", 1);
     halt = tween(450, (u) => svg.style.setProperty("--fresh", u.toFixed(3)));
@@ -121,7 +121,7 @@ export function makeBlock(where, acts) {
     attr(svg, { width: WIDE * c + 2, height: TALL * c + 2, viewBox: `-1 -1 ${WIDE * c + 2} ${TALL * c + 2}` });
     slices.forEach((slice, n) => attr(slice.box, { transform: `translate(${n * DEEPER[0] * c} ${(TOP + n * DEEPER[1]) * c})` }));
     for (const [axis, [left, top]] of Object.entries(SPOTS(c))) Object.assign(ticks[axis].style, { left: left + "px", top: top + "px" });
-    if (now) draw(now, node.classList.contains("secret"), [], false);
+    if (now) draw(now, node.classList.contains("secret"), false);
   });
   return { node, ticks, draw, stop: () => (halt(), unwatch()) };
 }
