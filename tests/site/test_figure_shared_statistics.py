@@ -6,75 +6,22 @@ import numpy as np
 import pytest
 import traitlets
 
+from cubes_figure import (
+    CORNER,
+    NAME,
+    X,
+    built,
+    cells,
+    cubes,
+    drag,
+    facts,
+    pick,
+    press,
+    targets,
+    unfold,
+)
 from figures import mounted
 from normlib.widgets import SharedStatistics
-from normlib.widgets.shared_statistics import SHAPE
-
-NAME = "SharedStatistics"
-X = np.reshape(SharedStatistics().x, SHAPE)
-
-
-def built(one):
-    """The name and the set."""
-    return ", ".join(one.root.locator(part).inner_text() for part in (".name", ".built"))
-
-
-def unfold(one):
-    """Open "More"."""
-    one.root.locator("details").evaluate("(node) => (node.open = true)")
-    one.settle()
-    return one
-
-
-def cubes(one, which):
-    """How many cubes of the block are drawn in a color."""
-    fronts = one.root.locator(f".block path.{which}:not(.behind)").all()
-    return sum((node.get_attribute("d") or "").count("M") for node in fronts)
-
-
-def middle(one, cube):
-    """Where a cube is on the page; of those that stand behind a slice, what looks out of it."""
-    (n, c, s), box = cube, one.root.locator("svg.block").bounding_box()
-    wide = (box["width"] - 2) / (4 + 3 * 1.5 + 0.32)
-    row = c + (0.5 if n == 0 or s == 3 else 0.2)
-    return box["x"] + 1 + (s + 0.5 + 1.5 * n) * wide, box["y"] + 1 + (row + 2.41 - 0.75 * n) * wide
-
-
-def drag(one, start, end):
-    one.root.locator("svg.block").scroll_into_view_if_needed()
-    one.page.mouse.move(*middle(one, start))
-    one.page.mouse.down()
-    one.page.mouse.move(*middle(one, end), steps=5)
-    one.page.mouse.up()
-    one.settle()
-
-
-def targets(one):
-    return one.root.locator(".targets li").all_inner_texts()
-
-
-def pick(one, text):
-    label = one.root.locator("label").filter(has_text=re.compile(f"^{text}$")).first
-    label.locator("input").click()
-    one.settle()
-
-
-def press(one, *keys):
-    for key in keys:
-        one.page.keyboard.press(key)
-    one.settle()
-
-
-def cells(one, which):
-    unfold(one)
-    return one.root.locator(f".cell.{which}").count()
-
-
-def facts(one):
-    return one.root.locator(".facts").inner_text()
-
-
-CORNER = (0, 0, 3)  # the marked cube at the start, of which three faces are seen
 
 
 def test_the_first_look_makes_the_point(figure):
@@ -90,95 +37,6 @@ def test_the_first_look_makes_the_point(figure):
     assert "24 numbers share statistics, one set per image." in one.said()
     equation = unfold(one).root.locator(".equation").inner_text()
     assert equation == "x̂ = (1.1 − 0.46) / √(1.14 + 10⁻⁵) = 0.60"
-
-
-BOXES = [  # the cube where a drag ends, what it builds, how many numbers share, in how many groups
-    ((0, 0, 0), "InstanceNorm", 4, 1),
-    ((0, 2, 1), "GroupNorm", 12, 2),
-    ((0, 1, 0), "GroupNorm", 8, 3),
-    ((0, 3, 2), "LayerNorm", 24, 1),
-    ((3, 0, 0), "BatchNorm", 16, 1),
-    ((2, 0, 3), "no name", 4, 1),
-]
-
-
-@pytest.mark.parametrize(("end", "name", "count", "groups"), BOXES)
-def test_a_drag_over_the_cubes_builds_a_norm(figure, end, name, count, groups):
-    one = figure(NAME, traits={"norm": "custom", "share": ""})
-    assert targets(one)[1] == "○ LayerNorm"
-    drag(one, CORNER, end)
-    assert one.root.locator(".name").inner_text() == name
-    assert (one.stats()["count"], one.get("groups"), one.get("sel")) == (count, groups, [0, 0, 3])
-    assert cubes(one, "in") == count
-    assert [f"✓ {name}"] * (name != "no name") == [t for t in targets(one) if "✓" in t]
-
-
-def test_four_norms_are_found_by_hand_and_names_do_not_count(figure):
-    one = figure(NAME)
-    for end in ((0, 0, 0), (0, 2, 0)):
-        drag(one, CORNER, end)
-    pick(unfold(one), "Batch")
-    assert targets(one)[0] == "○ BatchNorm"
-    assert "Find four norms" in one.root.locator(".nl-says").inner_text()
-    drag(one, CORNER, (0, 0, 1))
-    drag(one, CORNER, (3, 0, 1))
-    assert all(text.startswith("✓") for text in targets(one))
-    assert one.root.locator(".nl-says").inner_text().startswith("All four: one formula")
-    one.root.get_by_role("button", name="Reset").click()
-    one.settle()
-    assert [text[0] for text in targets(one)] == ["○", "✓", "○", "○"]
-
-
-def test_the_norms_of_a_token_are_others_than_those_of_an_image(figure):
-    one = figure(NAME)
-    pick(one, "Text")  # the cubes stay, and are no LayerNorm any more
-    assert built(one) == "no name, one set per sequence. LayerNorm over a whole sequence."
-    assert "✕ Sees the future" in one.text()
-    assert targets(one) == ["○ LayerNorm", "○ RMSNorm"]
-    drag(one, CORNER, (0, 5, 3))
-    assert built(one).startswith("LayerNorm, one set per sequence and token")
-    assert "✓ Causal" in one.text()
-    pick(one, "Subtract the mean")
-    assert built(one).startswith("RMSNorm, one set per sequence and token")
-    assert "6 numbers: mean square" in one.text()
-    assert one.root.locator(".nl-says").inner_text().startswith("Both: the features of one token")
-
-
-def test_a_click_marks_a_cube_and_the_set_goes_with_it(figure):
-    one = figure(NAME, traits={"norm": "instance"})
-    one.page.mouse.click(*middle(one, (1, 4, 3)))
-    one.settle()
-    assert one.get("sel") == [1, 4, 3]
-    assert built(one).startswith("InstanceNorm")
-    assert cubes(one, "in") == 4
-    assert f"{X[1, 4, 3]:.1f} →".replace("-", "−") in one.text()
-
-
-def test_what_joins_a_set_comes_in_sight_and_what_leaves_it_goes(figure):
-    one = figure(NAME)
-    fresh = "(node) => +node.style.getPropertyValue('--fresh')"
-    block = one.root.locator("svg.block")
-    with one.held():
-        one.set(norm="batch")
-        one.page.clock.run_for(100)
-        assert 0 < block.evaluate(fresh) < 1
-        assert (cubes(one, "old"), cubes(one, "in")) == (24, 16)
-        one.page.clock.run_for(500)
-        assert block.evaluate(fresh) == 1
-
-
-def test_the_picture_has_the_numbers_of_the_cubes_in_sight(figure):
-    one = figure(NAME)
-    for show, wanted in (("x", X), ("y", np.array(X - X.mean((1, 2), keepdims=True)))):
-        one.set(show=show)
-        shown = [
-            float(t.replace("−", "-")) for t in one.root.locator(".block text").all_text_contents()
-        ]
-        assert len(shown) == 24 + 3 * 6
-        if show == "y":
-            wanted = wanted / np.sqrt(X.var((1, 2), keepdims=True) + 1e-5)
-        seen = [*wanted[3, :, 3], *wanted[2, :, 3], *wanted[1, :, 3], *wanted[0].ravel()]
-        np.testing.assert_allclose(shown, seen, atol=0.051)
 
 
 def test_ticking_axes_makes_the_name(figure):
@@ -260,24 +118,6 @@ def test_mouse_and_slider(figure):
     pick(one, "after")
     shown = one.root.locator(".cell").nth(95).inner_text()
     assert float(shown.replace("−", "-")) == pytest.approx(one.stats()["y"], abs=0.051)
-
-
-def test_a_finger_drags_from_the_dark_cube_and_scrolls_elsewhere(figure):
-    one = figure(NAME, width=390, has_touch=True, is_mobile=True)
-    hold = one.root.locator(".hold")
-    assert min(hold.bounding_box()["width"], hold.bounding_box()["height"]) >= 24
-    one.swipe(hold, -100)
-    assert one.get("share") == "S"
-    action = "(node) => getComputedStyle(node).touchAction"
-    assert hold.evaluate(action) == "none"
-    assert one.root.locator("svg.block").evaluate(action) == "pan-y"
-    one.tap(one.root.locator(".axis-C"))
-    assert one.get("share") == "CS"
-    one.tap(unfold(one).root.locator(".cell").nth(50))
-    assert one.get("sel") == [2, 0, 2]
-    before = one.get("x")[50]
-    one.swipe(one.root.locator(".grip"), 50)
-    assert one.get("x")[50] > before + 0.5
 
 
 def test_guess_first(figure):
