@@ -1,6 +1,7 @@
 """The batch is part of the function: every dot is a batch, and dots move."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -75,6 +76,17 @@ def test_the_dots_move_to_their_new_places_and_another_batch_falls(batch):
     assert (falling[:, 1] <= fallen[:, 1]).all()
     assert len(np.unique(fallen[:, 1])) == 1
     assert shape(batch, "fall") != ""
+
+
+@pytest.mark.parametrize("m", [2, 8])
+def test_the_bracket_is_as_wide_as_the_expected_spread(batch, m):
+    batch.set(m=m)
+    batch.rest()
+    slope, start = np.polyfit(means(m, False), dots(batch, "pile")[:, 0], 1)
+    middle, half = (2 + m - 1) / m, math.sqrt(m - 1) / m  # one of m never changes
+    left, right = re.match(r"M([\d.]+).*H([\d.]+)m", shape(batch, "bracket")).groups()
+    assert float(left) == pytest.approx(start + slope * (middle - half), abs=1.5)
+    assert float(right) == pytest.approx(start + slope * (middle + half), abs=1.5)
 
 
 def test_it_rains_batch_after_batch(batch):

@@ -137,7 +137,7 @@ def test_a_finger_moves_the_vector_turns_the_space_or_scrolls(figure):
     assert one.get("view") == [-28, 22]
     agrees(one)
     one.set(v=[0, 0, 2])  # above the middle, which is the ground now
-    one.swipe(one.root.locator(".ground"), 60)
+    one.swipe(one.root.locator(".ground"), 60, 14)
     assert one.get("view") == [-58, 22]
     one.swipe(one.root.locator(".ground"), 6, -150)
     assert abs(one.get("view")[0] + 58) < 5

@@ -28,8 +28,9 @@ def test_a_drag_over_the_cubes_builds_a_norm(figure, end, name, count, groups):
 
 def test_four_norms_are_found_by_hand_and_names_do_not_count(figure):
     one = figure(NAME)
-    for end in ((0, 0, 0), (0, 2, 0)):
-        drag(one, CORNER, end)
+    drag(one, CORNER, (0, 0, 0))
+    drag(one, (0, 5, 0), (0, 3, 3))  # the other half of the channels is a group, too
+    assert (one.get("groups"), one.get("sel")) == (2, [0, 5, 0])
     pick(unfold(one), "Batch")
     assert targets(one)[0] == "○ BatchNorm"
     assert "Find four norms" in one.root.locator(".nl-says").inner_text()
