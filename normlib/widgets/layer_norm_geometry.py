@@ -1,4 +1,4 @@
-"""The plane and the sphere: LayerNorm beside RMSNorm."""
+"""The plane and the sphere: LayerNorm and RMSNorm."""
 
 import numpy as np
 import traitlets as t
@@ -15,9 +15,11 @@ def _three(default, bound):
 class LayerNormGeometry(Figure):
     """LayerNorm drops a vector onto a plane, then both norms put it on a sphere.
 
-    A vector of three features in space, twice: what LayerNorm does to it and what RMSNorm does.
-    The reader drags the vector, turns the space, adds the same number to all features, stretches
-    the vector, and weights the features. A cloud of 120 other vectors goes through the same norms.
+    120 vectors of three features and one that the reader drags, in one space. They fall onto the
+    plane and slide to the sphere, or under RMSNorm only to the sphere. The reader looks for the
+    moves that leave the output where it is: along the mean and along the length for LayerNorm,
+    along the length for RMSNorm. The same number added to all features, a stretched vector and a
+    weight of the features are under "More".
 
     Attributes
     ----------
@@ -30,8 +32,10 @@ class LayerNormGeometry(Figure):
     view : list of 2 float
         Where the reader stands: around the third axis, from -180 to 180 degrees, and above the
         ground, from -90 to 90.
-    which : {"both", "layer", "rms"}
-        What is shown.
+    which : {"layer", "rms", "both"}
+        Whose outputs are shown.
+    stage : {"before", "centered", "after"}
+        How far all vectors are on their way.
     stats : dict
         Written by the browser: ``mean`` and ``length`` of v, and the outputs ``layer`` and
         ``rms``, of 3 numbers each, with the weight.
@@ -49,14 +53,15 @@ class LayerNormGeometry(Figure):
         "LayerNorm drops every vector onto the plane where its features sum to zero, then moves it "
         "to a sphere, so that it ends on a circle. RMSNorm only moves it to the sphere."
     )
-    _room = (690, 1390)
+    _room = (640, 590)
 
     v = _three([1.8, 1.2, 0.0], 5)
     gamma = _three([1.0, 1.0, 1.0], 2)
     eps = Number(1e-5, min=1e-12, max=1).tag(sync=True)
     view = t.Tuple(Number(min=-180, max=180), Number(min=-90, max=90), default_value=(-28.0, 22.0))
     view = view.tag(sync=True)
-    which = t.Enum(["both", "layer", "rms"], "both").tag(sync=True)
+    which = t.Enum(["layer", "rms", "both"], "layer").tag(sync=True)
+    stage = t.Enum(["before", "centered", "after"], "after").tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
     def _still(self, plt):

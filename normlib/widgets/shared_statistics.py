@@ -47,11 +47,12 @@ class Block(t.List):
 class SharedStatistics(Figure):
     """Which numbers share a mean and a variance?
 
-    96 numbers, 4 samples of 6 channels at 4 positions, as a block of cubes, as four
-    sheets and as dots on a line. A norm is a choice of axes: every number is normalized by the
-    mean and the variance of its own set. The reader picks a norm by its name or ticks the axes,
-    and the name follows; changes any number and sees which results change with it. The verdicts
-    tell whether the set reaches across the batch and, in text, into the future.
+    96 numbers, 4 samples of 6 channels at 4 positions, as a block of cubes. A norm is a choice of
+    axes: every number is normalized by the mean and the variance of its own set. The reader drags
+    over the cubes that share with the marked one, or ticks the axes, and the norm's name follows;
+    four norms are to be found in images, two in text. Every number can be changed, as sheets and
+    on a line, under "More". The verdicts tell whether the set reaches across the batch and, in
+    text, into the future.
 
     Parameters
     ----------
@@ -93,12 +94,11 @@ class SharedStatistics(Figure):
 
     _file = "shared_statistics"
     _alt = (
-        "Every norm subtracts a mean and divides by a standard deviation; they differ only in "
-        "which numbers share them. BatchNorm shares across the batch, LayerNorm in a GPT across "
-        "the features of one token, so only LayerNorm and RMSNorm never see another sequence "
-        "or a later token."
+        "Norms are one formula over different sets of numbers. BatchNorm shares its statistics "
+        "across the batch, LayerNorm and RMSNorm in a GPT across the features of one token, so "
+        "only these two never see another sequence or a later token. RMSNorm subtracts no mean."
     )
-    _room = (765, 1430)
+    _room = (560, 690)
 
     kind = t.Enum(["image", "text"], "image").tag(sync=True)
     norm = t.Enum([*NAMES, "custom"], "layer").tag(sync=True)
@@ -106,7 +106,7 @@ class SharedStatistics(Figure):
     groups = t.Enum([1, 2, 3, 6], 1).tag(sync=True)
     center = t.Bool(True).tag(sync=True)
     eps = Number(1e-5, min=0, max=10).tag(sync=True)
-    sel = t.List(t.Int(), [1, 2, 1], minlen=3, maxlen=3).tag(sync=True)
+    sel = t.List(t.Int(), [0, 0, 3], minlen=3, maxlen=3).tag(sync=True)
     x = Block(t.Float(), DATA["x"]).tag(sync=True)
     show = t.Enum(["x", "y"], "x").tag(sync=True)
     stats = t.Dict().tag(sync=True)

@@ -69,6 +69,14 @@ class Mounted:
         self.page.evaluate(DRAWN)
         self.page.clock.run_for(50)
 
+    @contextlib.contextmanager
+    def held(self):
+        """Let time pass only as the test says, so that something can be seen on its way."""
+        self.settle()
+        self.page.clock.pause_at(self.page.evaluate("Date.now()") / 1000 + 1)
+        yield
+        self.page.clock.resume()
+
     def rest(self, milliseconds=1000):
         """Let time pass: numbers arrive, Python and the screen reader are told."""
         self.settle()

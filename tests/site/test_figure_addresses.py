@@ -8,9 +8,9 @@ from normlib import widgets
 every = pytest.mark.parametrize("name", widgets.__all__)
 # What a teacher does, by the controls; the address is then a link.
 WAYS = {
-    "SharedStatistics": ["Text", "Group"],
+    "SharedStatistics": ["Text", "Subtract the mean"],
     "LearningRateMap": ["GPT-2", "worst seed"],
-    "LayerNormGeometry": ["2 v", "RMSNorm"],
+    "LayerNormGeometry": ["as they are", "RMSNorm"],
     "BatchDependence": ["evaluation", "Draw another batch"],
     "PrecisionLab": ["Welford, bfloat16", "Other numbers"],
     "GradientHighway": ["Post", "weights"],
@@ -20,6 +20,7 @@ linked = pytest.mark.parametrize("name", WAYS)
 
 def press(one, label):
     control = one.root.get_by_role("radio", name=label, exact=False)
+    control = control.or_(one.root.get_by_role("checkbox", name=label, exact=True))
     control.or_(one.root.get_by_role("button", name=label, exact=True)).first.click()
     one.settle()
 

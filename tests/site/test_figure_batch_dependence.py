@@ -1,6 +1,7 @@
 """The batch is part of the function: the numbers of normlib, and what is said of them."""
 
 import math
+import re
 from itertools import islice
 
 import numpy as np
@@ -8,66 +9,9 @@ import pytest
 import traitlets
 
 import normlib as nl
+from batch_figure import DATA, DEFAULT, NAME, SAMPLE, SIZES, agrees, headline, says, shape, trained
 from normlib.widgets import BatchDependence
 from normlib.widgets._random import mulberry32, normals
-
-NAME = "BatchDependence"
-SIZES = [2**k for k in range(9)]
-SAMPLE = np.array([2, -1, 0.5, 1, 0, -1.5])
-DATA = {False: (1, 1), True: (4, 2)}  # mean and sd, before and after the shift
-DEFAULT = {"m": 8, "mode": "train", "momentum": 0.1, "seed": 1, "step": 60, "shifted": True}
-
-
-def batch_of(seed, m, shifted):
-    """The sample's first feature and its mates', as a batch of one channel."""
-    mean, sd = DATA[shifted]
-    mates = np.array(list(islice(normals(mulberry32(seed)), m - 1)))
-    return np.concatenate([[2], mean + sd * mates])[:, np.newaxis]
-
-
-def buffers(m, momentum, step, shifted):
-    """The running averages after some updates by normlib's batch_norm."""
-    mean, var = np.zeros(1), np.ones(1)
-    for k in range(1, step + 1 if m > 1 else 0):
-        center, sd = DATA[shifted and k > 50]
-        x = center + sd * np.array(list(islice(normals(mulberry32(1000 + k)), m)))
-        nl.batch_norm(x[:, np.newaxis], mean, var, training=True, momentum=momentum)
-    return mean, var
-
-
-def trained(seed, m, shifted):
-    return nl.batch_norm(batch_of(seed, m, shifted), None, None, training=True)[0, 0]
-
-
-def expected(**state):
-    now = {**DEFAULT, **state}
-    m, far = now["m"], now["shifted"] and now["step"] > 50
-    mean, var = buffers(m, now["momentum"], now["step"], now["shifted"])
-    if now["mode"] == "eval":
-        output, sd = nl.batch_norm(np.array([[2.0]]), mean, var)[0, 0], 0
-    else:
-        output, sd = (
-            trained(now["seed"], m, far),
-            np.std([trained(k, m, far) for k in range(1, 201)]),
-        )
-    return {"output": output, "sd": sd, "running_mean": mean[0], "running_var": var[0]}
-
-
-def agrees(one, **state):
-    if state:
-        one.set(**state)
-    told = one.stats()
-    for name, value in expected(**state).items():
-        np.testing.assert_allclose(told[name], value, rtol=1e-9, atol=1e-9)
-    return told
-
-
-def says(one):
-    return one.root.locator(".nl-says").inner_text()
-
-
-def shape(one, name):
-    return one.root.locator(f"svg .{name}").first.get_attribute("d")
 
 
 @pytest.fixture
@@ -85,14 +29,17 @@ def test_the_random_numbers_are_those_of_the_paper_and_normal():
 
 def test_the_default_state_makes_the_point(batch):
     told = agrees(batch)
+    outputs = [trained(k, 8, False) for k in range(1, 201)]
+    low, high = (f"{v:.2f}".replace("-", "−") for v in (min(outputs), max(outputs)))
+    assert headline(batch).startswith(f"In training x = 2 becomes anything from {low} to {high}.")
     text = says(batch)
-    assert "In 200 batches of 8: from −2.34 to 0.11" in text
+    assert f"In 200 batches of 8: from {low} to {high}" in text
     assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in text
     layer = nl.layer_norm(SAMPLE, (6,))[0]
     group = nl.group_norm(SAMPLE[np.newaxis], 2)[0, 0]
     assert f"in every batch: {layer:.2f} and {group:.2f}" in text
-    assert "1.23 apart 10 updates after the shift" in text
-    assert batch.root.locator(".strips text").filter(has_text="sd 0").count() == 3
+    spreads = batch.root.locator("svg .width").all_text_contents()
+    assert spreads == [f"spread {told['sd']:.2f}", "spread 0", "spread 0"]
 
 
 @pytest.mark.parametrize("state", [
@@ -121,7 +68,9 @@ def test_a_batch_of_one(batch):
     batch.set(m=1)
     assert "ValueError: Expected more than 1 value per channel when training" in says(batch)
     assert "no batch of 1 can update it, so it stays at 0.00" in says(batch)
-    assert "no output: an error" in batch.root.locator(".strips").text_content()
+    assert headline(batch).startswith("A batch of one has no variance")
+    assert batch.root.locator("svg .width.train").text_content() == "error"
+    assert shape(batch, "outs.train") == ""
     told = batch.stats()
     assert told["output"] is told["sd"] is told["theory"] is None
     assert (told["running_mean"], told["running_var"]) == (0, 1)
@@ -130,13 +79,13 @@ def test_a_batch_of_one(batch):
 
 
 def test_another_batch_moves_training_and_nothing_else(batch):
-    before, bars, others = batch.stats(), shape(batch, "bars"), shape(batch, "others")
+    before, pile, mates = batch.stats(), shape(batch, "pile"), shape(batch, "mates")
     batch.root.get_by_role("button", name="Draw another batch").click()
-    batch.settle()
+    batch.rest()
     assert batch.get("seed") == 2
-    assert shape(batch, "others") != others
+    assert shape(batch, "mates") != mates
     assert abs(agrees(batch, seed=2)["output"] - before["output"]) > 0.01
-    assert shape(batch, "bars") == bars  # the 200 batches, LayerNorm and GroupNorm stay
+    assert shape(batch, "pile") == pile  # of the 200 batches
     batch.set(mode="eval")
     still = agrees(batch, seed=200, mode="eval")
     batch.root.get_by_role("button", name="Draw another batch").click()
@@ -144,19 +93,23 @@ def test_another_batch_moves_training_and_nothing_else(batch):
     assert batch.get("seed") == 1
     assert batch.stats() == still
     assert "All 200 batches give the same" in says(batch)
+    assert headline(batch).startswith(f"Evaluation turns x = 2 into {still['output']:.2f}")
 
 
 def test_the_running_mean_lags_behind_a_shift(figure):
     one = figure(NAME, traits={"shifted": False, "step": 20})
+    one.root.locator("summary").click()
+    one.settle()
     truth = shape(one, "truth")
     one.root.get_by_label("Shift the data").check(force=True)
     one.settle()
     assert shape(one, "truth") != truth
     assert one.get("step") == 60  # so that the shift is seen
-    far = abs(agrees(one, step=60)["running_mean"] - 4)
-    near = abs(agrees(one, step=90)["running_mean"] - 4)
+    far = abs(agrees(one, step=60, shifted=True)["running_mean"] - 4)
+    assert f"{far:.2f} apart 10 updates after the shift" in says(one)
+    near = abs(agrees(one, step=90, shifted=True)["running_mean"] - 4)
     assert far > 1 > 5 * near
-    quick = agrees(one, momentum=0.5, step=60)["running_mean"]
+    quick = agrees(one, momentum=0.5, step=60, shifted=True)["running_mean"]
     assert abs(quick - 4) < far / 2
     one.root.get_by_role("button", name="Next update").click()
     one.settle()
@@ -168,6 +121,8 @@ def test_the_running_mean_lags_behind_a_shift(figure):
 
 
 def test_the_keyboard_reaches_everything(batch):
+    batch.root.locator("summary").press("Enter")
+    batch.set(step=60, shifted=True)
     for label, key, trait, wanted in [
         ("Batch size m", "ArrowRight", "m", 16),
         ("Update", "ArrowLeft", "step", 59),
@@ -185,7 +140,10 @@ def test_the_keyboard_reaches_everything(batch):
 
 
 def test_fingers_and_the_mouse_reach_everything(figure):
-    one = figure(NAME, width=390, has_touch=True)
+    one = figure(NAME, width=390, has_touch=True, traits={"step": 60})
+    one.swipe(one.root.locator(".grip").nth(0), 20)
+    assert one.get("m") > 8
+    says(one)  # which opens the rest
     one.tap(one.root.locator("label", has_text="evaluation"))
     one.tap(one.root.get_by_role("button", name="Draw another batch"))
     one.tap(one.root.get_by_role("button", name="Next update"))
@@ -248,9 +206,24 @@ def test_a_screen_reader_hears_the_point(batch):
     batch.set(m=4)
     told = batch.stats()
     said = batch.said()
-    assert said.startswith("Batch size 4. Training: the mean")
+    assert said.startswith(f"Batch size 4. {headline(batch)} Training: the mean")
     assert f"sd {told['sd']:.2f} measured, {told['theory']:.2f} in theory" in said
     assert batch.root.locator("svg:not([aria-hidden=true])").count() == 0
+
+
+def test_a_guess_hides_the_answer(batch):
+    says(batch)
+    batch.root.get_by_role("button", name="Guess first").click()
+    batch.rest()
+    assert batch.said().startswith("From batch size 4 to 16: by how much")
+    for part in ("pile", "outs.train", "outs.eval", "bracket", "spread", "width", "noise", "lag"):
+        assert batch.root.locator(f"svg.{part}, svg .{part}").first.is_hidden()
+    assert batch.root.locator(".nl-says").is_hidden()
+    assert batch.root.locator(".numbers").is_hidden()
+    batch.root.get_by_role("button", name="Stop guessing").click()
+    batch.rest()
+    assert batch.root.locator("svg .spread").is_visible()
+    assert batch.root.locator(".numbers").is_visible()
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -259,7 +232,7 @@ def test_guess_first(batch, right):
     answers["0, or an error"] = "±1"
     proof = ["In 200 batches of 16", "give the same", "7 updates after", "ValueError"]
     for k, (good, wrong) in enumerate(answers.items()):
-        batch.root.locator(".end button").first.click()
+        batch.root.get_by_role("button", name=re.compile("Guess first|Another question")).click()
         batch.root.get_by_role("button", name=good if right else wrong, exact=True).click()
         batch.settle()
         quiz = batch.root.locator(".nl-quiz").inner_text()
@@ -274,5 +247,5 @@ def test_guess_first(batch, right):
 
 
 def test_the_address_carries_the_state(figure):
-    one = figure(NAME, address=f"#{NAME}?m=64&mode=eval&shifted=false")
-    assert (one.get("m"), one.get("mode"), one.get("shifted")) == (64, "eval", False)
+    one = figure(NAME, address=f"#{NAME}?m=64&mode=eval&shifted=true&step=60")
+    assert (one.get("m"), one.get("mode"), one.get("shifted")) == (64, "eval", True)

@@ -111,10 +111,10 @@ def test_a_cell_gives_a_view_and_html(page, name):
 def test_state_goes_both_ways(page):
     messages = page.run("from normlib.widgets import LayerNormGeometry\none = LayerNormGeometry()")
     comm, state = opened(messages, "anywidget")
-    assert (state["v"], state["which"]) == ([1.8, 1.2, 0.0], "both")
+    assert (state["v"], state["which"]) == ([1.8, 1.2, 0.0], "layer")
     page.send(comm, {"v": [5, 5, 5], "which": "rms", "stats": {"mean": 5}})
     end = time.monotonic() + WAIT
-    while (told := page.value("one.v, one.which, one.stats")) == "([1.8, 1.2, 0.0], 'both', {})":
+    while (told := page.value("one.v, one.which, one.stats")) == "([1.8, 1.2, 0.0], 'layer', {})":
         assert time.monotonic() < end
     assert told == "([5.0, 5.0, 5.0], 'rms', {'mean': 5})"
     messages = page.run("one.gamma = [1, 2, 1]")

@@ -119,8 +119,19 @@ def ask(lab, page):
     client.stop_channels()
 
 
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def unfold(figure):
+    """Open what is folded, and wait until it is drawn."""
+    for fold in figure.locator("details").all():
+        fold.evaluate("(node) => (node.open = true)")
+    figure.evaluate(DRAWN)
+
+
 def test_what_the_reader_does_arrives_in_python(page, ask):
     assert ask("geometry.v") == [1.8, 1.2, 0]
+    unfold(page.locator(".nl-geometry"))
     page.get_by_role("button", name="2 v", exact=True).click()
     eventually(lambda: ask("geometry.v"), [3.6, 2.4, 0])
     page.get_by_role("radio", name="RMSNorm").check(force=True)
@@ -130,8 +141,8 @@ def test_what_the_reader_does_arrives_in_python(page, ask):
 
 def test_what_python_sets_is_drawn(page, ask):
     ask("[setattr(geometry, 'which', 'both'), setattr(geometry, 'v', [5, 5, 5])]")
-    expect(page.locator(".nl-says")).to_contain_text("LayerNorm gives 0.")
-    expect(page.locator(".panel.layer")).to_be_visible()
+    expect(page.locator(".nl-says")).to_contain_text("LayerNorm gives 0")
+    expect(page.locator(".end.layer")).to_be_visible()
     page.get_by_role("button", name="Reset").click()
     eventually(lambda: ask("geometry.v"), [1.8, 1.2, 0])
 
@@ -139,6 +150,7 @@ def test_what_python_sets_is_drawn(page, ask):
 def test_keys_in_a_figure_do_not_reach_the_notebook(page, ask):
     notebook = page.locator(".jp-Notebook .jp-Cell")
     before = notebook.count()
+    unfold(page.locator(".nl-geometry"))
     for control in (
         page.get_by_label("Tilt"),
         page.get_by_role("button", name="−v", exact=True),
@@ -193,6 +205,7 @@ def test_every_figure_of_the_gallerys_notebook_is_live(lab, browser):
         cell.scroll_into_view_if_needed()
         figure = cell.locator(".nl")
         figure.wait_for()
+        unfold(figure)
         before = figure.text_content()
         ranges = figure.locator("input[type=range]")
         if ranges.count():

@@ -139,7 +139,7 @@ SERIES = {
     "LearningRateMap": (".curves path.{}", ["live", "other"]),
     "GradientHighway": (".views path.{}", ["live", "ghost"]),
     "BatchDependence": ("svg .{}", ["truth", "past", "future"]),
-    "LayerNormGeometry": (".panel.layer path.{}", ["arrow", "drop", "reach"]),
+    "LayerNormGeometry": ("path.{}", ["arrow", "drop", "reach"]),
 }
 
 

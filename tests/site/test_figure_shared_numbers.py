@@ -42,11 +42,19 @@ def by_normalize(x, share, groups, center, eps):
     return nl.normalize(blocks, axis=axes, center=center, eps=eps).reshape(SHAPE)
 
 
+def unfold(one):
+    """Open "More", where they are drawn only then."""
+    one.root.locator("details").evaluate("(node) => (node.open = true)")
+    one.settle()
+
+
 def cells(one, which):
+    unfold(one)
     return one.root.locator(f".cell.{which}").count()
 
 
 def facts(one):
+    unfold(one)
     return one.root.locator(".facts").inner_text()
 
 
@@ -103,8 +111,7 @@ def test_the_readers_own_numbers(figure):
 @pytest.mark.parametrize("kind", ["image", "text"])
 def test_the_verdicts_are_true_of_every_state(figure, kind):
     """Change other samples, later tokens and the number itself, and see whether y moves."""
-    one = figure(NAME)
-    sel, eps = (1, 2, 1), 1e-5
+    one, sel, eps = figure(NAME, traits={"sel": [1, 2, 1]}), (1, 2, 1), 1e-5
     other = [*np.delete(np.arange(4), sel[0])]
     for share, groups, center in itertools.product(
         ["", "N", "C", "S", "NC", "NS", "CS", "NCS"], [1, 3, 6], [True, False]

@@ -6,51 +6,41 @@ import numpy as np
 import pytest
 import traitlets
 
+from cubes_figure import (
+    CORNER,
+    NAME,
+    X,
+    built,
+    cells,
+    cubes,
+    drag,
+    facts,
+    pick,
+    press,
+    targets,
+    unfold,
+)
 from figures import mounted
 from normlib.widgets import SharedStatistics
-from normlib.widgets.shared_statistics import SHAPE
-
-NAME = "SharedStatistics"
-X = np.reshape(SharedStatistics().x, SHAPE)
-
-
-def built(one):
-    return one.root.locator(".built").inner_text()
-
-
-def pick(one, text):
-    label = one.root.locator("label").filter(has_text=re.compile(f"^{text}$")).first
-    label.locator("input").click()
-    one.settle()
-
-
-def press(one, *keys):
-    for key in keys:
-        one.page.keyboard.press(key)
-    one.settle()
-
-
-def cells(one, which):
-    return one.root.locator(f".cell.{which}").count()
-
-
-def facts(one):
-    return one.root.locator(".facts").inner_text()
 
 
 def test_the_first_look_makes_the_point(figure):
     one = figure(NAME)
-    assert "LayerNorm, one set per image" in built(one)
-    assert cells(one, "in") == 24
-    assert cells(one, "sel") == 1
-    assert "24 numbers per set" in facts(one)
-    assert "Works alone" in facts(one)
-    assert one.root.locator(".equation").inner_text() == "x̂ = (2.9 − 0.57) / √(2.27 + 10⁻⁵) = 1.55"
+    assert built(one).startswith("LayerNorm, one set per image")
+    assert cells(one, "in") == cubes(one, "in") == 24
+    assert cells(one, "sel") == cubes(one, "marked") == 1
+    mean, var = X[0].mean(), X[0].var()
+    assert f"24 numbers: mean {mean:.2f}, variance {var:.2f}" in one.text()
+    assert f"1.1 → {(1.1 - mean) / np.sqrt(var + 1e-5):.2f}" in one.text()
+    assert "✓ Works alone" in one.text()
+    assert targets(one) == ["○ BatchNorm", "✓ LayerNorm", "○ InstanceNorm", "○ GroupNorm"]
     assert "24 numbers share statistics, one set per image." in one.said()
+    equation = unfold(one).root.locator(".equation").inner_text()
+    assert equation == "x̂ = (1.1 − 0.46) / √(1.14 + 10⁻⁵) = 0.60"
 
 
 def test_ticking_axes_makes_the_name(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     slider = one.root.get_by_label("Channel groups")
     slider.focus()
     for name in ("GroupNorm, one set per image and group of channels", "GroupNorm", "InstanceNorm"):
@@ -58,10 +48,10 @@ def test_ticking_axes_makes_the_name(figure):
         assert name in built(one)
     assert "GroupNorm with one channel per group" in built(one)
     pick(one, "channels")
-    assert built(one) == "You built: InstanceNorm, one set per image and channel."
+    assert built(one) == "InstanceNorm, one set per image and channel"
     assert slider.is_disabled()
     pick(one, "images")
-    assert "BatchNorm, one set per channel." in built(one)
+    assert built(one) == "BatchNorm, one set per channel"
     assert "running averages" in facts(one)
     pick(one, "images")
     pick(one, "pixels")
@@ -80,7 +70,13 @@ def test_ticking_axes_makes_the_name(figure):
 
 
 def test_the_keyboard_alone(figure):
-    one = figure(NAME)
+    one = figure(NAME, traits={"sel": [1, 2, 1]})
+    one.root.get_by_label("pixels").press("Space")
+    one.settle()
+    assert built(one).startswith("no name, one set per image and pixel")
+    one.root.get_by_label("pixels").press("Space")
+    one.root.locator("summary").press("Enter")
+    one.settle()
     one.root.locator('.cell[tabindex="0"]').focus()
     press(one, "ArrowRight", "ArrowDown", "PageDown")
     assert one.get("sel") == [2, 3, 2]
@@ -100,11 +96,11 @@ def test_the_keyboard_alone(figure):
 
 
 def test_mouse_and_slider(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     one.root.locator(".cell").nth(95).click()
     one.settle()
     assert one.get("sel") == [3, 5, 3]
-    grip = one.root.locator("[data-drag]")
+    grip = one.root.locator(".grip")
     grip.scroll_into_view_if_needed()
     box = grip.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -124,35 +120,30 @@ def test_mouse_and_slider(figure):
     assert float(shown.replace("−", "-")) == pytest.approx(one.stats()["y"], abs=0.051)
 
 
-def test_touch(figure):
-    one = figure(NAME, width=390, has_touch=True, is_mobile=True)
-    one.tap(one.root.locator(".cell").nth(50))
-    assert one.get("sel") == [2, 0, 2]
-    before = one.get("x")[50]
-    one.swipe(one.root.locator("[data-drag]"), 50)
-    assert one.get("x")[50] > before + 0.5
-
-
 def test_guess_first(figure):
-    one = figure(NAME)
+    one = unfold(figure(NAME))
     one.root.get_by_role("button", name="Guess first").click()
     one.settle()
     assert (one.get("norm"), one.get("kind")) == ("layer", "text")
     assert facts(one) == ""
-    assert built(one) == ""
+    assert built(one) == "?, "
+    assert [one.root.locator(part).inner_text() for part in (".values", ".heads")] == ["", ""]
     assert cells(one, "in") == 0
-    assert one.root.locator(".share .nl-seg input:checked").count() == 1  # only the mean
-    assert "LayerNorm, text: across what" in one.said()
+    assert (cubes(one, "in"), cubes(one, "odd")) == (1, 0)  # no set is told apart from the others
+    assert one.root.locator(".stage input:checked").count() == 0
+    assert one.said().startswith("LayerNorm, text: with what does the dark number share")
     one.move_slider("Change the marked value", 0)
     assert cells(one, "hit") == 6  # the hint: those that share
-    pick(one, "features")
+    drag(one, CORNER, (0, 4, 3))
+    assert cubes(one, "in") == 6
     assert one.get("share") == "C"  # a guess changes nothing
     one.root.get_by_role("button", name="Check").click()
     one.settle()
     assert "Right. LayerNorm shares its statistics across features." in one.said()
     one.root.get_by_role("button", name="Another question").click()
     one.settle()
-    pick(one, "channels")
+    drag(one, CORNER, (0, 4, 3))
+    assert one.get("share") == "NS"
     one.root.get_by_role("button", name="Check").click()
     one.settle()
     quiz = one.root.locator(".nl-quiz")
@@ -175,7 +166,9 @@ def test_an_address_opens_a_state_and_reset_leaves_it(figure):
     assert cells(one, "in") == 8
     other = one.host.nth(1)
     mounted(one.page, NAME, nth=1)
-    assert "LayerNorm" in other.locator(".built").inner_text()
+    assert "LayerNorm" in other.locator(".name").inner_text()
+    for fold in one.host.locator("details").all():
+        fold.evaluate("(node) => (node.open = true)")
     hash_of = "() => location.hash"
     pick(one, "Batch")
     assert "norm=batch" in one.page.evaluate(hash_of)
@@ -185,7 +178,7 @@ def test_an_address_opens_a_state_and_reset_leaves_it(figure):
     assert one.page.evaluate(hash_of) == ""
     other.locator("label").filter(has_text=re.compile("^Instance$")).locator("input").click()
     one.settle()
-    assert "InstanceNorm" in other.locator(".built").inner_text()
+    assert "InstanceNorm" in other.locator(".name").inner_text()
     assert one.page.evaluate(hash_of) == ""  # only the first one owns the address
 
 
@@ -209,7 +202,7 @@ def test_broken_states_and_addresses_are_harmless(figure):
         {"x": [1, 2], "sel": [1], "eps": -1},
         {"x": "1", "sel": {"length": 3}},
     ):
-        one = figure(NAME, traits=traits)
+        one = unfold(figure(NAME, traits=traits))
         assert one.root.locator(".equation").inner_text().startswith("x̂ = ")
         assert cells(one, "in") == 24  # what is broken is as the class has it
         assert one.root.locator("img, b b").count() == 0
@@ -217,13 +210,15 @@ def test_broken_states_and_addresses_are_harmless(figure):
     address = "#SharedStatistics?kind=<img src=x>&norm=constructor&share=__proto__&groups=99&x=[]"
     one = figure(NAME, address=address)
     assert "LayerNorm, one set per image." in built(one)
-    pick(one, "Group")
+    pick(unfold(one), "Group")
     assert one.root.locator("img").count() == 0
     assert one.page.faults == []
 
 
 def test_reset_returns_to_the_authors_state(figure):
-    one = figure(NAME, traits={"kind": "text", "norm": "group", "groups": 3, "sel": [0, 0, 0]})
+    author = {"kind": "text", "norm": "group", "groups": 3, "sel": [0, 0, 0]}
+    one = unfold(figure(NAME, traits=author))
+    one.settle()
     before = one.root.locator(".nl-box").inner_html()
     for text in ("Image", "Batch", "after"):
         pick(one, text)

@@ -1,16 +1,17 @@
 // The batch is part of the function: one sample, many batches; training, evaluation and the lag between them.
-import { button, flag, fmt, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
+import { button, flag, fmt, folded, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
 import { normalize } from "./math.js";
 import { BATCHES, EPS, KINDS, SAMPLE, SHIFT, SIZES, STEPS, X, exact, facts, follow, kindAt, makeBatches, normals } from "./batch_dependence_numbers.js";
-import { lagChart, noiseChart, strips } from "./batch_dependence_charts.js";
+import { lagChart, noiseChart } from "./batch_dependence_charts.js";
+import { makeStage } from "./batch_dependence_stage.js";
 
 const SPEC = { // plus `stats`, which is only written
   m: [8, oneOf(...SIZES)],
   mode: ["train", oneOf("train", "eval")],
   momentum: [0.1, number(0, 1)],
   seed: [1, whole(1, BATCHES)],
-  step: [60, whole(0, STEPS)],
-  shifted: [true, flag()],
+  step: [100, whole(0, STEPS)],
+  shifted: [false, flag()],
 };
 
 // ---- guess first ------------------------------------------------------------------------------------------
@@ -67,14 +68,17 @@ function makeControls(state) {
 
 // ---- what BatchNorm makes of our sample -------------------------------------------------------------------
 /** All that is drawn and said of a state; `running` is the trajectory of the buffers. */
-function viewOf({ m, mode, seed, step, shifted }, running) {
+function viewOf({ m, mode, seed, step, shifted }, running, fixed) {
   const kind = kindAt(step, shifted), data = KINDS[kind], fact = facts(kind, m);
   const training = mode === "train";
   const batch = [X, ...Array.from(normals(seed, m - 1), (z) => data.mean + data.sd * z)];
   const own = normalize(batch, [m, 1, 1], { share: "N", eps: EPS });
   const { mean, variance } = running[step];
   const evaluated = (X - mean) / Math.sqrt(variance + EPS);
-  const view = { m, at: step, shifted, kind, fact, training, batch, own, mean, variance, truth: data.mean };
+  const columns = { train: m === 1 ? [] : fact.outputs, eval: Array(BATCHES).fill(evaluated), layer: fixed.layer };
+  const view = {
+    m, seed, at: step, shifted, kind, fact, training, batch, own, mean, variance, columns, truth: data.mean, sdOf: data.sd,
+  };
   if (!training) {
     const outputs = Array(BATCHES).fill(evaluated);
     return { ...view, output: evaluated, outputs, sd: 0, theory: 0 };
@@ -91,68 +95,92 @@ function fixedOutputs() {
 }
 
 // ---- the figure -------------------------------------------------------------------------------------------
+/** What stands under "More": how the noise falls, the running mean, and all numbers in words. */
+function makeMore({ step, next, momentum, shift }) {
+  const noise = noiseChart(), lag = lagChart(), says = h("div", { class: "numbers" });
+  const title = (text) => h("p", { class: "title" }, text);
+  const features = SAMPLE.map((x) => fmt(x, 1)).join(", ");
+  const box = folded(says,
+    h("div", { class: "views" },
+      h("div", {}, title("What evaluation uses: the running mean"), lag.svg),
+      h("div", {}, title("Noise of the output in training"), noise.svg,
+        h("p", { class: "nl-note" }, `Line: theory. Dots: sd over ${BATCHES} batches.`))),
+    h("div", { class: "nl-bar" }, step, next, momentum, h("fieldset", { class: "nl-seg" }, shift)),
+    h("p", { class: "nl-note" }, `Our sample stays: ${features}. The others are drawn.`));
+  let drawn = "";
+  function draw(view, trajectory, lines, secret) {
+    if (!box.open) return; // what nobody sees is drawn when it is opened
+    for (const node of box.children) node.hidden = secret && node.tagName !== "SUMMARY"; // all of it would answer
+    if (drawn !== view.kind + view.m) noise.draw(view.kind, view.m);
+    drawn = view.kind + view.m;
+    lag.draw(trajectory, view.at, view.shifted, view.m);
+    says.replaceChildren(...lines.map(([plain, bold, rest]) => h("p", {}, plain, h("b", {}, bold), rest)));
+  }
+  function resize() {
+    drawn = "";
+    for (const { svg, lines } of [noise, lag]) lines(svg.clientWidth || 330);
+  }
+  return { box, draw, resize };
+}
+
 function render({ model, el }) {
   makeBatches();
   const [root, unframe] = frame(el, "batch", CSS, "The batch is part of the function");
   const say = speaker(root), report = reporter(model);
-  const state = store(model, SPEC, perFrame(() => update(say)));
-  let drawn = "", lag = "", trajectory;
+  const state = store(model, SPEC, perFrame(() => update(say, true)));
+  let lag = "", trajectory;
 
-  const controls = makeControls(state), fixed = fixedOutputs();
-  const quiz = guess(questions(), (wanted) => state.set(wanted));
+  const controls = makeControls(state), fixed = fixedOutputs(), first = state.get("m");
+  const quiz = guess(questions(), (wanted) => state.set(wanted), () => update(say, true));
   const reset = button("Reset", () => {
     quiz.stop();
     state.reset();
   });
-  const top = strips(), noise = noiseChart(), bottom = lagChart();
-  const says = h("div", { class: "nl-says" });
-  const title = (text) => h("p", { class: "title" }, text);
-  const views = h("div", { class: "views" },
-    h("div", {}, top.svg),
-    h("div", {}, title("Noise of the output in training"), noise.svg,
-      h("p", { class: "nl-note" }, "Line: theory. Dots: sd over 200 batches.")));
-  const under = h("div", { class: "under" }, title("What evaluation will use: the running mean"), bottom.svg);
-  const { mode, size, another, step, next, momentum, shift } = controls;
-  const features = SAMPLE.map((x) => fmt(x, 1)).join(", ");
+  const stage = makeStage((m) => m !== state.get("m") && state.set({ m }), controls.mode), fold = makeMore(controls);
+  const says = h("p", { class: "nl-says" });
   root.append(h("div", { class: "nl-box" },
-    h("div", { class: "nl-bar" }, mode, size, another),
-    quiz.box, views, says, under,
-    h("div", { class: "nl-bar" }, step, next, momentum, h("fieldset", { class: "nl-seg" }, shift)),
-    h("div", { class: "nl-bar end" }, quiz.button, reset,
-      h("span", { class: "nl-note" }, `Our sample stays: ${features}. The others are drawn.`))));
+    h("div", { class: "nl-bar" }, controls.size), quiz.box, says, stage.box,
+    h("div", { class: "nl-bar end" }, button("Let it rain", stage.rain, { class: "nl-btn on" }), controls.another,
+      quiz.button, reset, fold.box)));
 
-  function update(tell = () => {}) { // tells nothing when it is first drawn or only resized
-    const now = state.all(), { m, shifted } = now;
+  function update(tell = () => {}, smooth = false) { // tells nothing when it is first drawn or only resized
+    const now = state.all(), { m, shifted } = now, secret = quiz.asking();
     if (lag !== [m, now.momentum, shifted].join()) {
       lag = [m, now.momentum, shifted].join();
       trajectory = follow(m, now.momentum, shifted);
     }
-    const view = viewOf(now, trajectory.running);
-    top.draw(view, fixed);
-    if (drawn !== view.kind + m) noise.draw(view.kind, m);
-    drawn = view.kind + m;
-    bottom.draw(trajectory, view.at, shifted, m);
+    const view = viewOf(now, trajectory.running, fixed);
+    root.classList.toggle("evaluates", !view.training);
+    root.classList.toggle("secret", secret);
+    stage.draw(view, smooth && !secret);
     controls.show(now);
-    const others = `${fmt(fixed.layer[0])} and ${fmt(fixed.group[0])}`;
     const lines = [
       ...outputInWords(view),
-      ["LayerNorm and GroupNorm, in every batch: ", others, "."],
+      ["LayerNorm and GroupNorm, in every batch: ", `${fmt(fixed.layer[0])} and ${fmt(fixed.group[0])}`, "."],
       lagInWords(view),
     ];
-    says.replaceChildren(...lines.map(([plain, bold, more]) => h("p", {}, plain, h("b", {}, bold), more)));
-    tell(`Batch size ${m}. ${lines.map((line) => line.join("")).join(" ")}`);
+    fold.draw(view, trajectory, lines, secret);
+    const [head, rest] = headline(view, first);
+    says.hidden = secret;
+    says.replaceChildren(h("b", {}, head), " ", h("span", {}, rest));
+    tell(secret ? quiz.text() : `Batch size ${m}. ${head} ${rest} ${lines.map((line) => line.join("")).join(" ")}`);
     const { output, sd, theory, mean, variance } = view;
     report({ output, sd, theory, running_mean: mean, running_var: variance });
   }
 
-  const unwatch = onWidth(views, () => {
-    for (const { svg, lines } of [top, noise, bottom]) lines(svg.clientWidth || 330);
-    drawn = "";
+  const unwatch = onWidth(stage.box, (width) => {
+    stage.resize(width);
+    fold.resize();
     update();
   });
-  for (const { lines } of [top, noise, bottom]) lines(330);
+  fold.box.addEventListener("toggle", () => {
+    fold.resize(); // it has a width now
+    update();
+  });
+  fold.resize();
   update();
   return () => {
+    stage.stop();
     report.stop();
     unwatch();
     state.off();
@@ -160,7 +188,22 @@ function render({ model, el }) {
   };
 }
 
-// ---- sentences, with every number from the state: plain, bold, plain --------------------------------------
+// ---- sentences, with every number from the state ------------------------------------------------------------
+/** [what is to be seen, what else]; `first` is the size that the figure began with. */
+function headline({ m, training, fact, output, outputs, kind }, first) {
+  if (!training) return [`Evaluation turns x = ${fmt(X, 0)} into ${fmt(output)}, whatever the batch.`, "It no longer looks at it."];
+  if (m === 1) return ["A batch of one has no variance, and PyTorch refuses to train.", ""];
+  const low = fmt(Math.min(...outputs)), high = fmt(Math.max(...outputs));
+  if (m === first || first === 1) {
+    return [`In training x = ${fmt(X, 0)} becomes anything from ${low} to ${high}.`, "Drag the bracket’s ends: how large a batch halves the spread?"];
+  }
+  const before = facts(kind, first).meanSd, expectedOf = (size) => facts(kind, size).meanTheory, [large, small] = [m, first].sort((a, b) => b - a);
+  const [most, least] = [before, fact.meanSd].sort((a, b) => b - a);
+  return [`${large} in a batch instead of ${small}: the means spread by ${fmt(least)} instead of ${fmt(most)}, ÷ ${fmt(most / least, 1)}.`,
+    `Expected is ÷ ${fmt(expectedOf(small) / expectedOf(large), 1)}; if our sample were drawn too, 1/√m: ÷ ${fmt(Math.sqrt(large / small), 1)}.`];
+}
+
+/** All that there is, as plain, bold, plain. */
 function outputInWords({ m, training, own, mean, variance, output, outputs, sd, theory, fact }) {
   const x = fmt(X, 0);
   if (!training) {

@@ -41,6 +41,9 @@ export function makeBatches() {
   updates ??= Array.from({ length: STEPS }, (_, k) => sums(normals(1001 + k, last), 0));
 }
 
+/** The mean of each of the 200 batches of m, the sample among them. */
+const meansOf = (data, m) => mates.map((all) => (X + (m - 1) * data.mean + data.sd * all[SIZES.indexOf(m)][0]) / m);
+
 /** What BatchNorm makes of the sample in each of the 200 batches of m. */
 function outputsInTraining(data, m) {
   const z = (X - data.mean) / data.sd; // in the unit of the data
@@ -91,7 +94,12 @@ const kept = {};
 export function facts(name, m) {
   if (!kept[name + m]) {
     const outputs = outputsInTraining(KINDS[name], m), { mean, sd } = expected(KINDS[name], m);
-    kept[name + m] = { outputs, sd: spread(outputs), expectedMean: mean, theory: sd };
+    const data = KINDS[name], means = meansOf(data, m);
+    kept[name + m] = {
+      outputs, sd: spread(outputs), expectedMean: mean, theory: sd,
+      means, meanSd: spread(means), // and as expected, with one sample that never changes:
+      middle: (X + (m - 1) * data.mean) / m, meanTheory: (data.sd * Math.sqrt(m - 1)) / m,
+    };
   }
   return kept[name + m];
 }

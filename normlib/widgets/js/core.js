@@ -202,11 +202,15 @@ export function slider(label, range, moved) {
 export const button = (text, clicked, more = {}) =>
   h("button", { class: "nl-btn", type: "button", onclick: clicked, ...more }, text);
 
+/** What most readers can do without: a native fold. */
+export const folded = (...kids) => h("details", { class: "nl-more" }, h("summary", {}, "More"), kids);
+
 /**
  * Guess first: questions with answers, never a gate. A question is
- * [text, [answers], index of the right one, why, state to show]. Returns {box, button, stop}.
+ * [text, [answers], index of the right one, why, state to show]. While `asking()` the figure hides what
+ * would answer; it hears of each change by `changed`. Returns {box, button, stop, asking, text}.
  */
-export function guess(questions, show) {
+export function guess(questions, show, changed = () => {}) {
   let round = 0, asking = false;
   const text = h("p", {}), answers = h("div", { class: "nl-bar" });
   const box = h("div", { class: "nl-quiz", hidden: true, role: "group", "aria-label": "Guess first" }, text, answers);
@@ -215,6 +219,7 @@ export function guess(questions, show) {
     asking = false;
     box.hidden = true;
     open.textContent = "Guess first";
+    changed();
   }
   function ask() {
     const [question, options, right, why, state] = questions[round++ % questions.length];
@@ -230,9 +235,11 @@ export function guess(questions, show) {
       open.textContent = "Another question";
       open.focus();
       show(state);
+      changed();
     })));
+    changed();
   }
-  return { box, button: open, stop };
+  return { box, button: open, stop, asking: () => asking, text: () => text.textContent };
 }
 
 /** A polite live region that waits until the reader stops moving. */

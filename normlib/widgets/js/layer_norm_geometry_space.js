@@ -1,73 +1,23 @@
-// The geometry of LayerNorm: vectors, norms, and the space in one panel, as one norm sees it.
-import { attr, clamp, fmt, h, mulberry32, path } from "./core.js";
-import { normalize } from "./math.js";
+// The geometry of LayerNorm: the space as an eye sees it, `zoom` pixels to the unit.
+import { attr, clamp, fmt, h, nextId, path } from "./core.js";
+import { AXES, NAMES, ONES, ROOT3, SUBSCRIPTS, dot, isPlain, normOf, onItsWay, plus, size, small, times, weighted, written } from "./layer_norm_geometry_vectors.js";
 
-export const ROOT3 = Math.sqrt(3);
-export const ONES = [1, 1, 1];
-const AXES = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
-export const SUBSCRIPTS = ["₁", "₂", "₃"];
-export const NAMES = { layer: "LayerNorm", rms: "RMSNorm" };
+const cross = (a, b) => [1, 2, 0].map((j, i) => a[j] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[j]);
+const unit = (a) => times(a, 1 / size(a));
+const TURNS = Array.from({ length: 73 }, (_, i) => (i * Math.PI) / 36);
 
-// ---- vectors ----------------------------------------------------------------------------------------------
-const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-export const times = (a, k) => a.map((x) => x * k);
-export const plus = (a, b) => a.map((x, i) => x + b[i]);
-const weighted = (a, gamma) => a.map((x, i) => x * gamma[i]);
-export const size = (a) => Math.sqrt(dot(a, a));
-export const gap = (a, b) => size(plus(a, times(b, -1)));
-export const triples = (flat) => Array.from({ length: flat.length / 3 }, (_, i) => flat.slice(3 * i, 3 * i + 3));
-const tidy = (x) => (Math.abs(x) < 0.005 ? 0 : x); // no powers of ten for what is zero here
-export const small = (x) => fmt(x, x < 0.1 ? 4 : 2);
-export const written = (a) => `(${a.map((x) => fmt(tidy(x))).join(", ")})`;
-
-/** A copy of a list with one item replaced. */
-export const replaced = (list, i, item) => list.map((old, k) => (k === i ? item : old));
-
-/** A norm of any number of vectors, one after another in a flat list. */
-export const normalizeAll = (which, flat, eps) =>
-  normalize(flat, [flat.length / 3, 3, 1], { share: "C", center: which === "layer", eps });
-
-/** What a norm does to one vector: its mean, the rest, its divisor, without and with the weight. */
-export function normOf(which, v, gamma, eps) {
-  const { y: unit, mean: [mean], rstd: [inverse] } = normalizeAll(which, v, eps);
-  return { mean, middle: v.map((x) => x - mean), divisor: 1 / inverse, unit, y: weighted(unit, gamma) };
+/** A circle around the origin at right angles to a direction, as a closed list of points. */
+function circleAround(normal, radius) {
+  const first = unit(cross(normal, Math.abs(normal[0]) < 0.6 ? AXES[0] : AXES[1])), second = unit(cross(normal, first));
+  return TURNS.map((a) => times(plus(times(first, Math.cos(a)), times(second, Math.sin(a))), radius));
 }
+const CIRCLE = circleAround(ONES, ROOT3), GLOBE = AXES.map((axis) => circleAround(axis, ROOT3));
+const DISC = circleAround(ONES, 2.6);
 
-/** 120 vectors of which two features are larger than the third, as seeded normal numbers. */
-function cloudOfVectors() {
-  const random = mulberry32(3);
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Array.from({ length: 120 }, () => [0.7 + normal(), 0.5 + normal(), 0.2 + normal()]).flat();
-}
-export const CLOUD = cloudOfVectors(), CLOUD_POINTS = triples(CLOUD);
-
-/** The circle of radius √3 in the plane at right angles to a direction, as closed list of points. */
-function circleAround(normal) {
-  const other = Math.abs(normal[0]) < 0.6 ? [1, 0, 0] : [0, 1, 0];
-  const cross = (a, b) => [1, 2, 0].map((j, i) => a[j] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[j]);
-  const unit = (a) => times(a, 1 / size(a));
-  const first = unit(cross(normal, other)), second = unit(cross(normal, first));
-  return Array.from({ length: 73 }, (_, i) => {
-    const angle = (i * Math.PI) / 36;
-    return times(plus(times(first, Math.cos(angle)), times(second, Math.sin(angle))), ROOT3);
-  });
-}
-const CIRCLE = circleAround(ONES), GLOBE = AXES.map(circleAround);
-const HEXAGON = [ // in the plane
-  [1.9, -1.9, 0], [1.9, 0, -1.9], [0, 1.9, -1.9], [-1.9, 1.9, 0], [-1.9, 0, 1.9], [0, -1.9, 1.9],
-];
-
-/** Where the eye is: the directions right, up and towards the reader. */
-export function eyeAt([yaw, pitch]) {
-  const [a, e] = [yaw, pitch].map((degrees) => (degrees * Math.PI) / 180);
-  const [sa, ca, se, ce] = [Math.sin(a), Math.cos(a), Math.sin(e), Math.cos(e)];
-  return { right: [-sa, ca, 0], up: [-se * ca, -se * sa, ce], toward: [ce * ca, ce * sa, se] };
-}
-
-// ---- what is drawn: curves and dots as an eye sees them, `zoom` pixels to the unit -------------------
-/** From space to the picture, whose middle is the origin. */
+// ---- from space to the picture, whose middle is the origin ----------------------------------------------
 const place = ({ eye, zoom }, p) => [dot(eye.right, p) * zoom, -dot(eye.up, p) * zoom];
 const through = (seen, points) => path(...[0, 1].map((k) => points.map((p) => place(seen, p)[k])));
+const GAP = [NaN, NaN, NaN];
 
 /** Does the surface at the weighted point face the reader? Its normal there is p / gamma. */
 function facing({ eye, gamma }, p) {
@@ -75,12 +25,12 @@ function facing({ eye, gamma }, p) {
   return dot(p, eye.toward.map((x, i) => x / (Math.abs(gamma[i]) < tiny ? tiny : gamma[i]))) >= 0;
 }
 
-/** Cut a closed curve on the sphere into its near and its far part, both under the weight. */
+/** Cut a curve on the sphere into its near and its far part, both under the weight. */
 function halves(seen, curve) {
   const near = curve.map((p) => facing(seen, p));
   const part = (wanted) => through(seen, curve.map((p, i) => {
     const inside = near[i] === wanted || near[i - 1] === wanted || near[i + 1] === wanted;
-    return inside ? weighted(p, seen.gamma) : [NaN, NaN, NaN];
+    return inside ? weighted(p, seen.gamma) : GAP;
   }));
   return [part(true), part(false)];
 }
@@ -92,8 +42,8 @@ function outline({ eye, gamma, zoom }) {
   const half = Math.hypot((a - d) / 2, b), turn = Math.atan2(2 * b, a - d) / 2;
   const axis = (x) => Math.sqrt(Math.max((a + d) / 2 + x, 0)) * ROOT3 * zoom;
   const long = axis(half), short = axis(-half);
-  const points = Array.from({ length: 73 }, (_, i) => {
-    const x = long * Math.cos((i * Math.PI) / 36), y = short * Math.sin((i * Math.PI) / 36);
+  const points = TURNS.map((angle) => {
+    const x = long * Math.cos(angle), y = short * Math.sin(angle);
     return [x * Math.cos(turn) - y * Math.sin(turn), x * Math.sin(turn) + y * Math.cos(turn)];
   });
   return path(points.map(([x]) => x), points.map(([, y]) => y));
@@ -106,158 +56,194 @@ const dots = (seen, points) => points.map((p) => {
   return inside ? `M${x.toFixed(1)} ${y.toFixed(1)}h0` : "";
 }).join("");
 
-/** A label beside a place, in a direction from it; it stays inside the picture. */
-function write({ width, height }, node, text, [x, y], [dx, dy] = [0, 0]) {
-  node.textContent = text;
-  const half = text.length * 3.7 + 4; // about half of the text's width
-  const middle = x + dx * (half + 10);
-  attr(node, {
-    x: clamp(middle, half - width / 2, width / 2 - half).toFixed(1),
-    y: clamp(y + dy * 19 + 4, 14 - height / 2, height / 2 - 6).toFixed(1),
-    "text-anchor": "middle",
+// ---- names, which nothing may hide ------------------------------------------------------------------------
+const half = (node) => node.textContent.length * 3.5 + 4; // about half of a text's width
+
+/** How near a text's middle comes to the segments, as if it were as wide as high. */
+function nearest([x, y], wide, segments) {
+  return Math.min(...segments.map(([[ax, ay], [bx, by]]) => {
+    const squeeze = 12 / wide, sx = (v) => (v - x) * squeeze;
+    const [px, py, qx, qy] = [sx(ax), ay - y, sx(bx), by - y];
+    const long = (qx - px) ** 2 + (qy - py) ** 2;
+    const u = long ? clamp(-(px * (qx - px) + py * (qy - py)) / long, 0, 1) : 0;
+    return Math.hypot(px + u * (qx - px), py + u * (qy - py));
+  }));
+}
+
+/** Put a text at the first of some places where nothing runs through it, else where most room is. */
+function settle({ width, height }, node, places, segments) {
+  const wide = half(node);
+  const inside = places.map(([x, y]) => [clamp(x, wide - width / 2, width / 2 - wide), clamp(y, 14 - height / 2, height / 2 - 10)]);
+  const free = inside.map((at) => nearest(at, wide, segments));
+  const first = free.findIndex((room) => room > 15);
+  const [x, y] = inside[first < 0 ? free.indexOf(Math.max(...free)) : first];
+  attr(node, { x: x.toFixed(1), y: (y + 4).toFixed(1) });
+  segments.push([[x - wide + 8, y], [x + wide - 8, y]]); // nor may the next text
+}
+
+/** Places around a point, at a distance that leaves room for half a text; those near `toward` first. */
+function around([x, y], wide, [tx, ty]) {
+  const start = Math.atan2(ty, tx);
+  return [0, 1, -1, 2, -2, 3, -3, 4].map((k) => {
+    const angle = start + (k * Math.PI) / 4;
+    return [x + Math.cos(angle) * (wide + 11), y + Math.sin(angle) * 22];
   });
 }
 
-/** The direction of an arrow on the picture; another one if the arrow has no length. */
-function along([dx, dy], otherwise) {
-  const long = Math.hypot(dx, dy);
-  return long > 1 ? [dx / long, dy / long] : otherwise;
-}
-
-// ---- one panel ----------------------------------------------------------------------------------------
-/** All nodes of a panel's picture by their names, in the order in which they cover each other. */
+// ---- the picture --------------------------------------------------------------------------------------------
+/** All nodes by their names, in the order in which they cover each other. */
 function makePieces() {
-  const svg = h(":svg", { class: "space", "aria-hidden": "true" });
+  const shade = nextId();
+  const svg = h(":svg", { class: "space", "aria-hidden": "true" },
+    h(":radialGradient", { id: shade, cx: 0.38, cy: 0.3, r: 0.75 },
+      h(":stop", { class: "lit", offset: 0 }), h(":stop", { class: "shade", offset: 1 })));
   const piece = (name, kind = ":path") => svg.appendChild(h(kind, { class: name }));
-  const all = (kind, ...names) => Object.fromEntries(names.map((name) => [name, piece(name, kind)]));
+  const all = (kind, names) => Object.fromEntries(names.map((name) => [name.replace(" ", ""), piece(name, kind)]));
   const ground = attr(piece("ground", ":rect"), { "data-drag": "" });
   const nodes = {
-    svg, ground, ...all(":path", "plane", "ball", "back", "line", "cloud"),
-    afterBack: piece("after far"), ...all(":path", "front", "after"),
-    marks: AXES.map(() => piece("mute", ":text")), equal: piece("mute", ":text"),
-    ...all(":path", "arrow", "drop", "reach", "weigh"),
-    ...all(":circle", "middle", "unit", "end"),
-    endName: piece("a", ":text"), tipName: piece("tip", ":text"),
-    ...all(":circle", "ghost", "knob", "hold"),
+    svg, ground,
+    ...all(":path", ["plane", "fiber", "ball", "back", "globe", "line", "cloud", "rain", "layer far", "rms far", "front",
+      "layer near", "rms near", "past", "arc layer", "arc rms", "arrow", "drop layer", "drop rms", "reach layer", "reach rms"]),
+    ...all(":circle", ["middle", "end layer"]), endrms: piece("end rms", ":rect"), knob: piece("knob", ":circle"),
+    marks: AXES.map((_, i) => attr(piece("mute", ":text"), { "text-anchor": "middle" }).appendChild(document.createTextNode("x" + SUBSCRIPTS[i])).parentNode),
+    ...all(":text", ["mute equal", "tip", "name layer", "name rms"]), hold: piece("hold", ":circle"),
   };
-  const radii = { ghost: 8, middle: 4.5, unit: 4.5, end: 6.5, knob: 8, hold: 22 };
-  for (const name in radii) attr(nodes[name], { r: radii[name] });
+  nodes.muteequal.textContent = "x₁ = x₂ = x₃";
+  for (const name of ["muteequal", "tip", "namelayer", "namerms"]) attr(nodes[name], { "text-anchor": "middle" });
+  for (const [name, r] of Object.entries({ middle: 4.5, endlayer: 7.5, knob: 9, hold: 24 })) attr(nodes[name], { r });
+  attr(nodes.endrms, { x: -6, y: -6, width: 12, height: 12 });
   attr(nodes.hold, { "data-drag": "" });
+  attr(nodes.ball, { fill: `url(#${shade})` });
   return nodes;
 }
 
-/** What does not depend on v: plane, sphere, axes and the cloud before and after. */
-function drawScene(which, nodes, seen, clouds) {
-  const { width, height, gamma } = seen;
+/** What depends on the eye, the norm and the weight alone. */
+function drawScene(nodes, seen, norms) {
+  const { width, height } = seen, layer = norms.includes("layer"), rms = norms.includes("rms");
   attr(nodes.svg, { viewBox: `${-width / 2} ${-height / 2} ${width} ${height}`, height });
-  attr(nodes.ground, { x: -width / 2, y: -height / 2, width, height, rx: 10 });
-  const curves = (which === "layer" ? [CIRCLE] : GLOBE).map((curve) => halves(seen, curve));
-  attr(nodes.plane, { d: which === "layer" ? through(seen, HEXAGON) + "Z" : "" });
+  attr(nodes.ground, { x: -width / 2, y: -height / 2, width, height, rx: 12 });
+  const [near, far] = layer ? halves(seen, CIRCLE) : ["", ""], globe = rms ? GLOBE.map((curve) => halves(seen, curve)) : [];
+  attr(nodes.plane, { d: layer ? through(seen, DISC) + "Z" : "" });
   attr(nodes.ball, { d: outline(seen) });
-  attr(nodes.front, { d: curves.map(([near]) => near).join("") });
-  attr(nodes.back, { d: curves.map(([, far]) => far).join("") });
-  const lines = [[times(ONES, -1.75), times(ONES, 1.75)], ...AXES.map((a) => [[0, 0, 0], times(a, 2.25)])];
+  attr(nodes.front, { d: near });
+  attr(nodes.globe, { d: globe.map((sides) => sides[0]).join("") });
+  attr(nodes.back, { d: [far, ...globe.map((sides) => sides[1])].join("") });
+  const lines = [[times(ONES, -1.9), times(ONES, 1.9)], ...AXES.map((a) => [[0, 0, 0], times(a, 2.4)])];
   attr(nodes.line, { d: lines.map((ends) => through(seen, ends)).join("") });
-  attr(nodes.cloud, { d: dots(seen, clouds.before) });
-  const sides = [true, false].map((side) => clouds.unit.filter((p) => facing(seen, p) === side));
-  const [near, far] = sides.map((points) => dots(seen, points.map((p) => weighted(p, gamma))));
-  attr(nodes.after, { d: near });
-  attr(nodes.afterBack, { d: far });
-  AXES.forEach((axis, i) =>
-    write(seen, nodes.marks[i], "x" + SUBSCRIPTS[i], place(seen, times(axis, 2.45))));
-  write(seen, nodes.equal, "x₁ = x₂ = x₃", place(seen, times(ONES, 2)));
 }
 
-const isPlain = (gamma) => gamma.every((g) => g === 1);
+/** The cloud on its way: gray where it began, colored where it is; under way, where it comes from. */
+function drawCloud(nodes, seen, norms, ways, t) {
+  const start = ways[norms[0]].map((way) => way[0]);
+  attr(nodes.cloud, { d: t > 0 ? dots(seen, start) : "" });
+  const rain = [];
+  for (const name of ["layer", "rms"]) {
+    const sides = { near: [], far: [] };
+    if (norms.includes(name)) {
+      for (const way of ways[name]) {
+        const end = weighted(way[2], seen.gamma), now = onItsWay([way[0], way[1], end], t);
+        sides[(t < 2 ? dot(now, seen.eye.toward) >= 0 : facing(seen, way[2])) ? "near" : "far"].push(now);
+        if (t > 0 && t < 2 && name === norms[0]) rain.push(way[0], t < 1 ? now : way[1], GAP);
+      }
+    }
+    for (const side in sides) attr(nodes[name + side], { d: dots(seen, sides[side]) });
+  }
+  attr(nodes.rain, { d: through(seen, rain), "stroke-opacity": (t <= 1 ? 0.34 : 0.34 * (2 - t)).toFixed(2) });
+}
 
-/** What follows v: the lines and dots from it to its result; `before` is where the result was. */
-function drawVector(which, nodes, seen, v, result, before) {
-  const plain = isPlain(seen.gamma), at = (p) => place(seen, p);
+/** What moves have shown to end where v ends: a line, or for LayerNorm, of both, half a plane. */
+function fiberOf(norms, v, { mean, middle }, known) {
+  if (norms.length > 1 || !known.length || size(middle) < 0.005) return [];
+  const out = times(unit(middle), 4), up = times(ONES, 2.2), at = times(ONES, mean);
+  if (known.length > 1) return [times(up, -1), up, plus(out, up), plus(out, times(up, -1)), times(up, -1)];
+  return known[0] === "length" ? [[0, 0, 0], times(unit(v), 4)] : [-1, 1].map((side) => plus(v, times(plus(up, times(at, -side)), side)));
+}
+
+/** v and what becomes of it. `hidden`: a reader guesses, and only v is seen. */
+function drawVector(nodes, seen, norms, { v, eps, known, trail, hidden }, t) {
+  const at = (p) => place(seen, p), join = (...points) => through(seen, points);
   const put = (node, [x, y]) => attr(node, { cx: x.toFixed(1), cy: y.toFixed(1) });
-  const join = (node, a, b) => attr(node, { d: through(seen, [a, b]) });
-  join(nodes.arrow, [0, 0, 0], v);
-  join(nodes.drop, v, result.middle);
-  join(nodes.reach, result.middle, result.unit);
-  join(nodes.weigh, result.unit, result.y);
-  put(nodes.middle, at(result.middle));
-  put(nodes.unit, at(result.unit));
-  put(nodes.end, at(result.y));
-  if (before) put(nodes.ghost, at(before));
-  nodes.middle.style.display = which === "layer" ? "" : "none";
-  nodes.unit.style.display = nodes.weigh.style.display = plain ? "none" : "";
-  nodes.ghost.style.display = before ? "" : "none";
-
-  const [x, y] = at(v); // the dot can always be reached: beyond the edge it waits at the edge
-  const half = [seen.width / 2 - 14, seen.height / 2 - 14];
-  const inside = Math.min(1, half[0] / Math.abs(x), half[1] / Math.abs(y));
-  const tip = [x * inside, y * inside];
+  const tip = inReach(seen, at(v)), segments = [[[0, 0], at(v)]], ends = {};
+  attr(nodes.arrow, { d: join([0, 0, 0], v) });
+  attr(nodes.past, { d: through(seen, trail.v) });
+  for (const name of ["layer", "rms"]) {
+    const shown = norms.includes(name) && !hidden && t > 0;
+    for (const part of ["drop", "reach", "end", "arc", "name"]) nodes[part + name].style.display = shown ? "" : "none";
+    if (name === "layer") nodes.middle.style.display = shown && t > 1 ? "" : "none";
+    if (!shown) continue;
+    const result = normOf(name, v, seen.gamma, eps), middle = name === "layer" ? result.middle : v;
+    const now = onItsWay([v, middle, result.y], t);
+    ends[name] = { now, result };
+    attr(nodes["drop" + name], { d: name === "layer" ? join(v, t < 1 ? now : middle) : "" });
+    attr(nodes["reach" + name], { d: t > 1 ? join(middle, now) : "" });
+    attr(nodes["arc" + name], { d: t === 2 ? through(seen, trail[name].map((p) => (p ? weighted(p, seen.gamma) : GAP))) : "" });
+    if (name === "layer") put(nodes.middle, at(middle));
+    segments.push([at(v), at(middle)], [at(middle), at(now)]);
+  }
+  const fiber = ends[norms[0]] && t === 2 ? fiberOf(norms, v, ends[norms[0]].result, known) : [];
+  attr(nodes.fiber, { d: through(seen, fiber), class: fiber.length > 2 ? "fiber wide" : "fiber" });
+  if (ends.layer) put(nodes.endlayer, at(ends.layer.now));
+  if (ends.rms) attr(nodes.endrms, { transform: `translate(${at(ends.rms.now).map((x) => x.toFixed(1))}) rotate(45)` });
   put(nodes.knob, tip);
   put(nodes.hold, tip);
-  drawNames(which, nodes, seen, v, result, tip, inside < 1);
+  drawNames(nodes, seen, v, tip, ends, t, segments);
 }
 
-/** The names stand at right angles to the lines, on different sides of them. */
-function drawNames(which, nodes, seen, v, result, tip, beyond) {
-  const [x, y] = place(seen, v), [ex, ey] = place(seen, result.y);
-  const [fromX, fromY] = which === "layer" ? place(seen, result.middle) : [0, 0];
-  let side = along([fromY - ey, ex - fromX], [0, 1]);
-  const away = side[0] * (ex - x) + side[1] * (ey - y);
-  if (Math.abs(away) < 1 ? side[1] < 0 : away < 0) side = [-side[0], -side[1]];
-  if (!isPlain(seen.gamma)) {
-    const [ux, uy] = place(seen, result.unit);
-    side = along([ex - ux, ey - uy], side);
+/** The dot can always be reached: beyond the edge it waits at the edge. */
+function inReach({ width, height }, [x, y]) {
+  const inside = Math.min(1, (width / 2 - 14) / Math.abs(x), (height / 2 - 14) / Math.abs(y));
+  return [x * inside, y * inside];
+}
+
+function drawNames(nodes, seen, v, tip, ends, t, segments) {
+  const at = (p) => place(seen, p), box = ([x, y], r) => [[x - r, y], [x + r, y]];
+  segments.push(box(tip, 9), ...Object.values(ends).map(({ now }) => box(at(now), 8)));
+  const beyond = Math.hypot(tip[0] - at(v)[0], tip[1] - at(v)[1]) > 1;
+  const name = (node, text, spot, toward) => {
+    node.textContent = text;
+    settle(seen, node, around(spot, half(node), toward), segments);
+  };
+  name(nodes.tip, beyond ? "v, beyond the edge" : `v ${written(v)}`, tip, beyond ? [0, -tip[1]] : [tip[0], tip[1] || 1]);
+  for (const which in ends) {
+    const { now, result } = ends[which], long = size(result.y);
+    const text = t < 2 ? `${NAMES[which]}: ${written(now)}` : `${NAMES[which]}(v) ${long < 0.005 ? "= 0" : written(result.y)}`;
+    name(nodes["name" + which], text, at(now), [at(now)[0] - tip[0], at(now)[1] - tip[1] || 1]);
   }
-  const outward = size(result.y) < size(v) ? along([x, y], [0, -1]) : [0, side[1] > 0 ? -1 : 1];
-  const nothing = size(result.y) < 0.005;
-  write(seen, nodes.endName, NAMES[which] + (nothing ? "(v) = 0" : "(v)"), [ex, ey],
-    nothing ? [0, 1.1] : side);
-  write(seen, nodes.tipName, beyond ? "v, beyond the edge" : "v", tip,
-    beyond ? [0, y > 0 ? -1 : 1] : outward);
+  AXES.forEach((axis, i) => settle(seen, nodes.marks[i], around(at(times(axis, 2.4)), 2, at(axis)), segments));
+  settle(seen, nodes.muteequal, [2, -2].flatMap((k) => around(at(times(ONES, k)), 30, at(times(ONES, k)))), segments);
 }
 
-/** Is the result on the sphere, short of it because of eps, or nothing? */
-function lengthInWords({ unit }) {
-  const length = size(unit);
-  if (length < 0.005) return "length 0";
-  return `length ${fmt(length)}` + (Math.abs(length - ROOT3) < 0.005 ? " = √3" : ", short of √3");
+/** The space. `listeners` hear the pointer on the ground and on the dot of v. */
+export function makeSpace(listeners) {
+  const nodes = makePieces(), room = { width: 640, height: 380, zoom: 60 };
+  nodes.ground.addEventListener("pointerdown", (event) => listeners.turn(event));
+  nodes.hold.addEventListener("pointerdown", (event) => listeners.pull(event, room.zoom));
+  let drawn = "";
+  return {
+    svg: nodes.svg,
+    /** `t` tells how far all is on its way: 0 as it is, 1 centered, 2 normalized. */
+    draw(eye, gamma, norms, ways, token, t) {
+      const seen = { ...room, eye, gamma }, key = JSON.stringify([room, eye, gamma, norms]);
+      if (key !== drawn) drawScene(nodes, seen, norms);
+      if (key + t !== drawn + this.at || ways !== this.ways) drawCloud(nodes, seen, norms, ways, t);
+      drawVector(nodes, seen, norms, token, t);
+      [drawn, this.at, this.ways] = [key, t, ways];
+    },
+    resize(width) {
+      const height = clamp(width * 1.02, 280, 390);
+      Object.assign(room, { width, height, zoom: Math.min(height / 5.4, width / 5.4) });
+    },
+  };
 }
 
 /** The steps from v to the result, as items of a list. */
-function stepsInWords(which, result, gamma) {
-  const plain = isPlain(gamma), centered = which === "layer";
-  const divided = `÷ ${small(result.divisor)} (${centered ? "sd" : "RMS"}): ${written(result.unit)}`;
+export function stepsInWords(which, { mean, middle, divisor, unit: end, y }, gamma) {
+  const length = size(end), short = Math.abs(length - ROOT3) < 0.005 ? " = √3" : ", short of √3";
   const lines = [
-    centered
-      ? ["○", `− mean ${fmt(result.mean)}: ${written(result.middle)}`]
-      : ["", "nothing is subtracted"],
-    [plain ? "●" : "○", divided],
-    ["", `${lengthInWords(result)}, sum ${fmt(tidy(dot(result.unit, ONES)))}`],
+    which === "layer" ? `− mean ${fmt(mean)}: ${written(middle)}` : "nothing is subtracted",
+    `÷ ${small(divisor)} (${which === "layer" ? "sd" : "RMS"}): ${written(end)}`,
+    `length ${length < 0.005 ? "0" : fmt(length) + short}, sum ${fmt(Math.abs(dot(end, ONES)) < 0.005 ? 0 : dot(end, ONES))}`,
   ];
-  if (!plain) lines.push(["●", `× γ: ${written(result.y)}, length ${fmt(size(result.y))}`]);
-  return lines.map(([sign, text], i) => {
-    const color = sign === "●" || (sign && i === 1) ? "a" : "";
-    return h("li", {}, h("i", { "aria-hidden": "true", class: color }, sign), text);
-  });
-}
-
-/** The space as one norm sees it. `listeners` hear the pointer on the ground and on the dot of v. */
-export function panel(which, listeners) {
-  const nodes = makePieces(), list = h("ul", { class: "steps" });
-  const title = h("p", { class: "title" }, NAMES[which]);
-  const box = h("div", { class: "panel " + which }, title, nodes.svg, list);
-  const room = { width: 340, height: 300, zoom: 40 };
-  nodes.ground.addEventListener("pointerdown", (event) => listeners.turn(event));
-  nodes.hold.addEventListener("pointerdown", (event) => listeners.pull(event, room.zoom));
-  return {
-    box, svg: nodes.svg,
-    scene: (eye, gamma, clouds) => drawScene(which, nodes, { ...room, eye, gamma }, clouds),
-    vector(eye, gamma, v, result, before) {
-      drawVector(which, nodes, { ...room, eye, gamma }, v, result, before);
-      list.replaceChildren(...stepsInWords(which, result, gamma));
-    },
-    resize(width) {
-      const height = Math.min(310, Math.max(256, width * 0.88));
-      Object.assign(room, { width, height, zoom: height / 6.4 });
-    },
-  };
+  if (!isPlain(gamma)) lines.push(`× γ: ${written(y)}, length ${fmt(size(y))}`);
+  return lines.map((text) => h("li", {}, text));
 }

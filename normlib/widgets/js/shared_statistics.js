@@ -1,8 +1,9 @@
 // Who shares statistics? One formula, five names: which numbers share a mean and a variance?
-import { button, clamp, flag, fmt, frame, h, listOf, number, oneOf, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
+import { button, clamp, flag, fmt, folded, frame, h, listOf, number, oneOf, perFrame, radios, reporter, slider, speaker, store, toggle, whole } from "./core.js";
 import { SHARE } from "./math.js";
-import { AXES, C, GROUPS, MOST, N, NAMES, S, SHAPE, WORDS, indexOf, nameOf, remarkOn, setsInWords, settingOf, short, viewOf } from "./shared_statistics_setting.js";
-import { makeBlock, makeMap, makeSheets } from "./shared_statistics_numbers.js";
+import { AXES, C, GROUPS, MOST, N, NAMES, S, SHAPE, WORDS, indexOf, nameOf, remarkOn, setOf, setsInWords, settingOf, short, viewOf } from "./shared_statistics_setting.js";
+import { makeBlock } from "./shared_statistics_block.js";
+import { makeMap, makeSheets } from "./shared_statistics_numbers.js";
 
 const SPEC = { // and `stats`, which is only written
   kind: ["image", oneOf("image", "text")],
@@ -11,7 +12,7 @@ const SPEC = { // and `stats`, which is only written
   groups: [1, oneOf(...GROUPS)],
   center: [true, flag()],
   eps: [1e-5, number(0, 10)],
-  sel: [[1, 2, 1], cleanPlace],
+  sel: [[0, 0, 3], cleanPlace],
   x: [DATA.x, listOf(N * C * S, number(-MOST, MOST))],
   show: ["x", oneOf("x", "y")],
 };
@@ -23,7 +24,7 @@ function cleanPlace(value, fallback) {
 
 // ---- the formula and the verdicts --------------------------------------------------------------------
 
-const epsText = (eps) => (eps === 0 || eps >= 1e-3 ? String(+eps.toFixed(4)) : fmt(eps));
+const epsText = (eps) => (eps >= 1e-3 ? String(+eps.toFixed(4)) : eps ? fmt(eps) : "0");
 
 /** x̂ = (2.9 − 0.57) / √(2.27 + 10⁻⁵) = 1.55, with what must be guessed as question marks. */
 function formula(view, secret) {
@@ -45,8 +46,7 @@ function verdicts(view) {
   return [sizeVerdict(view), alone, view.kind === "text" ? futureVerdict(view) : scaleVerdict(view)];
 }
 
-const factCards = (view) => verdicts(view).map(([verdict, head, text]) =>
-  h("div", { class: "fact " + verdict }, h("b", {}, head), text));
+const inBold = ([verdict, head]) => h("b", { class: verdict }, head);
 
 function sizeVerdict({ count, center, sets }) {
   if (count === 1) {
@@ -84,10 +84,7 @@ function spoken(view, setting) {
 
 // ---- guess first: tick what is shared ---------------------------------------------------------------
 
-const QUESTIONS = [ // [norm, kind, marked number]
-  ["layer", "text", [1, 2, 1]], ["batch", "image", [2, 3, 2]], ["rms", "text", [0, 5, 3]],
-  ["group", "image", [3, 1, 0]], ["instance", "image", [2, 0, 1]], ["batch", "text", [1, 4, 2]],
-];
+const QUESTIONS = [["layer", "text"], ["batch", "image"], ["rms", "text"], ["group", "image"], ["instance", "image"]];
 
 /** Answered with the figure's own boxes: `ask` shows the state of a question, `ticked` reads them. */
 function makeQuiz(ask, ticked, redraw, say) {
@@ -127,8 +124,7 @@ function makeQuiz(ask, ticked, redraw, say) {
     const [norm, kind] = question;
     text.replaceChildren(...(verdict ?? [
       `${NAMES[norm]}${norm === "group" ? " with 2 groups" : ""}, ${kind === "text" ? "text" : "images"}: `
-      + "across what does the marked number share its statistics? Tick the boxes, then check. "
-      + "Stuck? Move the value: a dot appears on every number whose result changes."]));
+      + "with what does the dark number share its statistics? Drag over the cubes, then check."]));
   }
   return { box, button: open, asking, stop, draw, text: () => text.textContent, question: () => question };
 }
@@ -149,6 +145,7 @@ function actionsOn(state) {
     if (!next.share.includes("C")) next.groups = 1;
     const grouped = next.share === "CS" && next.groups === C && next.center; // stays on the groups' slider
     state.set({ ...next, norm: grouped ? "group" : nameOf(next) || "custom" });
+    return nameOf(next);
   }
   /** Pick what a norm's name means; without a name the axes stay as they are. */
   function pickNorm(norm, kind) {
@@ -161,51 +158,107 @@ function actionsOn(state) {
   return { marked, edit, pick, pickNorm };
 }
 
-/** All controls. While `asking()`, the boxes are the reader's answer and change nothing. */
-function makeControls(state, { marked, edit, pick, pickNorm }, asking) {
-  const kinds = radios("Data", [["image", "Image"], ["text", "Text"]],
-    (kind) => pickNorm(state.get("norm"), kind));
+/** What stands under "More": the norms by name, groups, the numbers as sheets and on lines, the verdicts. */
+function makeMore(state, { marked, edit, pick, pickNorm }) {
   const norms = radios("Norm", Object.entries(NAMES).map(([norm, name]) => [norm, name.replace("Norm", "")]),
     (norm) => pickNorm(norm, state.get("kind")));
-  norms.classList.add("norms");
-  const tick = () => asking() || pick({ share: ticked() });
-  const ticks = Object.fromEntries(AXES.map((axis) => [axis, toggle("", tick)]));
-  const ticked = () => AXES.filter((axis) => ticks[axis].input.checked).join("");
-  const share = h("fieldset", { class: "nl-seg" },
-    h("legend", {}, "Share statistics across"), Object.values(ticks));
-  const mean = toggle("Subtract the mean", (center) => pick({ center }));
-  const center = h("fieldset", { class: "nl-seg", "aria-label": "Centering" }, mean);
   const groups = slider("Channel groups", { min: 0, max: 3, step: 1 }, (i) => pick({ groups: GROUPS[i] }));
   const value = slider("Change the marked value", { min: -MOST, max: MOST, step: 0.1 }, edit);
   const show = radios("Cells show", [["x", "before"], ["y", "after"]], (which) => state.set({ show: which }));
+  const sheets = makeSheets(() => state.get("sel"), (sel) => state.set({ sel }), (step) => edit(marked() + step));
+  const map = makeMap(edit), equation = h("p", { class: "equation" }), facts = h("div", { class: "facts" });
+  const box = folded(h("div", { class: "nl-bar" }, norms, groups), map.node, equation,
+    h("div", { class: "nl-bar" }, value, show), sheets.hint, sheets.node, facts);
 
-  function draw(view, secret, fresh) {
+  function draw(view, secret, touched, smooth) {
+    if (!box.open) return; // what nobody sees is drawn when it is opened
     norms.pick(view.name);
-    kinds.pick(view.kind);
     show.pick(view.show);
-    for (const fieldset of [norms, kinds, center]) fieldset.disabled = secret;
-    for (const axis of AXES) {
-      ticks[axis].lastChild.textContent = view.words.many[axis];
-      if (!secret) ticks[axis].input.checked = view.share.includes(axis);
-      else if (fresh) ticks[axis].input.checked = false;
-    }
-    mean.input.checked = view.center;
+    norms.disabled = secret;
     const shared = view.share.includes("C"), size = C / view.groups;
     groups.input.disabled = secret || !shared;
     groups.classList.toggle("off", groups.input.disabled);
     groups.firstChild.textContent = view.kind === "text" ? "Feature groups" : "Channel groups";
     groups.show(GROUPS.indexOf(view.groups), secret || !shared ? "–" : `${view.groups} × ${size}`);
-    if (shared) groups.input.setAttribute("aria-valuetext", `${view.groups} of ${size}`);
     value.show(marked(), fmt(marked(), 1));
+    sheets.draw(view, secret, touched);
+    map.draw(view, secret, smooth);
+    equation.replaceChildren(...formula(view, secret));
+    facts.replaceChildren(...(secret ? [] : verdicts(view).map((one) => h("p", {}, inBold(one), ": ", one[2]))));
   }
-  return { kinds, norms, share, center, groups, value, show, ticked, draw };
+  return { box, draw, stop: map.stop };
 }
 
-/** What was built, in words. */
-function nameInWords(view, setting) {
-  const sets = setsInWords(setting);
-  const name = view.name ? [h("b", {}, NAMES[view.name]), `, ${sets}`] : [h("b", {}, sets)];
-  return ["You built: ", ...name, ". " + remarkOn(setting)];
+// ---- the norms to find ------------------------------------------------------------------------------------
+const TARGETS = { image: ["batch", "layer", "instance", "group"], text: ["layer", "rms"] };
+const LEADS = {
+  image: "From the dark cube, drag over all that share its mean and variance. Find four norms.",
+  text: "Which numbers share in a GPT? Find the two norms of one token.",
+};
+const ENDS = {
+  image: "All four: one formula, and only the set differs.",
+  text: "Both: the features of one token, no later token, nobody else’s sequence.",
+};
+
+/** Beside the block: what was built, its numbers, its verdicts, and which norms were found by hand. */
+function makeSide() {
+  const found = { image: new Set(), text: new Set() };
+  const name = h("p", { class: "name" }), built = h("p", { class: "built" }), values = h("p", { class: "values" });
+  const heads = h("p", { class: "heads" }), list = h("ul", { class: "targets" });
+  const box = h("div", { class: "side" }, name, built, values, heads, list);
+  const isDone = (kind) => TARGETS[kind].every((norm) => found[kind].has(norm));
+  function draw(view, setting, secret) {
+    const { kind, count, center, mean, variance } = view, mark = view.x[view.marked];
+    name.textContent = secret ? "?" : NAMES[view.name] ?? "no name";
+    name.classList.toggle("lit", !secret && view.name !== "");
+    built.textContent = secret ? "" : [setsInWords(setting), remarkOn(setting)].filter(Boolean).join(". ");
+    const shared = center ? `mean ${fmt(mean)}, variance ${fmt(variance)}` : `mean square ${fmt(variance)}`;
+    values.replaceChildren(...(secret ? [] : [`${count} number${count > 1 ? "s" : ""}: ${shared}`, h("br"), h("b", {}, `${fmt(mark, 1)} → ${fmt(view.y)}`)]));
+    heads.replaceChildren(...(secret ? [] : verdicts(view).slice(1, kind === "text" ? 3 : 2).map(inBold)));
+    list.replaceChildren(...TARGETS[kind].map((norm) => {
+      const done = found[kind].has(norm);
+      return h("li", { class: (done ? "done" : "") + (view.name === norm && !secret ? " lit" : "") }, `${done ? "✓" : "○"} ${NAMES[norm]}`);
+    }));
+  }
+  return {
+    box, draw, lead: (kind) => (isDone(kind) ? ENDS : LEADS)[kind],
+    find: (kind, norm) => TARGETS[kind].includes(norm) && found[kind].add(norm),
+    forget: () => Object.values(found).forEach((set) => set.clear()),
+  };
+}
+
+// ---- the figure -------------------------------------------------------------------------------------------
+/** Image or text, and whether the mean is subtracted; the axes have their switches at the block. */
+function makeTop(pick) {
+  const kinds = radios("Data", [["image", "Image"], ["text", "Text"]], (kind) => pick({ kind }));
+  const mean = toggle("Subtract the mean", (center) => pick({ center }));
+  const center = h("fieldset", { class: "nl-seg", "aria-label": "Centering" }, mean);
+  const lead = h("p", { class: "nl-says" });
+  function draw(view, secret, text) {
+    kinds.pick(view.kind);
+    mean.input.checked = view.center;
+    for (const fieldset of [kinds, center]) fieldset.disabled = secret;
+    lead.textContent = text;
+    lead.hidden = secret;
+  }
+  return { box: h("div", { class: "nl-bar" }, kinds, center), lead, draw };
+}
+
+const tickedOf = (ticks) => AXES.filter((axis) => ticks[axis].input.checked).join("");
+
+/** What hands do at the block: what they build counts as found; while `asking()` it is an answer. */
+function handsOn(state, actions, side, asking, update, ticks) {
+  const find = (name) => side.find(state.get("kind"), name);
+  return {
+    choose: (sel) => state.set({ sel }),
+    tick: () => (asking() ? update() : find(actions.pick({ share: tickedOf(ticks()) }))),
+    done: () => asking() || find(actions.pick({})), // what was passed on the way is not found
+    share(sel, box) {
+      if (!asking()) return actions.pick({ ...box, sel });
+      for (const axis of AXES) ticks()[axis].input.checked = box.share.includes(axis);
+      update();
+    },
+  };
 }
 
 function render({ model, el }) {
@@ -214,45 +267,41 @@ function render({ model, el }) {
   const say = speaker(root), report = reporter(model);
   let last = null, lastKey = "", lastQuestion = null; // what was drawn last
 
-  const actions = actionsOn(state);
-  const controls = makeControls(state, actions, () => quiz.asking());
-  const block = makeBlock();
-  const sheets = makeSheets(() => state.get("sel"), (sel) => state.set({ sel }),
-    (step) => actions.edit(actions.marked() + step));
-  const map = makeMap(actions.edit);
-  const quiz = makeQuiz(([norm, kind, sel]) => {
-    state.set({ sel, groups: 1 });
+  const actions = actionsOn(state), side = makeSide();
+  const block = makeBlock(() => state.get("sel"), handsOn(state, actions, side, () => quiz.asking(), update, () => block.ticks));
+  const top = makeTop((change) => side.find(change.kind ?? state.get("kind"), actions.pick(change)));
+  const ticked = () => tickedOf(block.ticks);
+  const fold = makeMore(state, actions);
+  fold.box.addEventListener("toggle", update);
+  const quiz = makeQuiz(([norm, kind]) => {
+    state.set({ sel: [0, 0, 3], groups: 1 });
     actions.pickNorm(norm, kind);
-  }, controls.ticked, update, say);
-  const built = h("p", { class: "built" }), equation = h("p", { class: "equation" });
-  const facts = h("div", { class: "facts" });
+  }, ticked, update, say);
   const reset = button("Reset", () => {
     quiz.stop();
+    side.forget();
     state.reset();
+    side.find(state.get("kind"), viewOf(state.get).name);
+    update();
   });
-  const { kinds, norms, share, center, groups, value, show } = controls;
-  root.append(sheets.hint, h("div", { class: "nl-box" },
-    h("div", { class: "nl-bar" }, norms, kinds),
-    quiz.box,
-    h("div", { class: "main" }, h("div", { class: "share" }, share, center), block.node, sheets.node),
-    h("div", { class: "nl-bar" }, built, groups),
-    map.node, equation,
-    h("div", { class: "nl-bar" }, value, show),
-    facts,
-    h("div", { class: "nl-bar" }, quiz.button, reset, h("span", { class: "nl-note" },
-      "Click a number, drag the large dot, or use the arrow keys and + / −."))));
+  root.append(h("div", { class: "nl-box" }, top.box, quiz.box, top.lead,
+    h("div", { class: "main" }, block.node, side.box),
+    h("div", { class: "nl-bar end" }, quiz.button, reset, fold.box)));
 
   /** Draw a state; returns how many results the last edit changed. */
   function draw(view, setting, same) {
     const secret = quiz.asking(), edited = same && last.x !== view.x;
     const touched = view.result.y.map((y, i) => edited && Math.abs(y - last.result.y[i]) > 1e-9);
-    controls.draw(view, secret, quiz.question() !== lastQuestion);
-    block.draw(view, secret);
-    sheets.draw(view, secret, touched);
-    map.draw(view, secret, !same);
-    equation.replaceChildren(...formula(view, secret));
-    built.replaceChildren(...(secret ? [] : nameInWords(view, setting)));
-    facts.replaceChildren(...(secret ? [] : factCards(view)));
+    for (const axis of AXES) {
+      if (!secret) block.ticks[axis].input.checked = view.share.includes(axis);
+      else if (quiz.question() !== lastQuestion) block.ticks[axis].input.checked = false;
+    }
+    const guessed = secret && { ...setting, share: ticked() }; // what is drawn while one guesses
+    const shown = secret ? { ...view, tints: [], together: setOf(view.sel, guessed) } : { ...view, tints: view.result.set };
+    top.draw(view, secret, side.lead(view.kind));
+    block.draw(shown, secret, last !== null && !same);
+    side.draw(view, setting, secret);
+    fold.draw(view, secret, touched, !same);
     quiz.draw();
     return touched.filter(Boolean).length;
   }
@@ -275,9 +324,11 @@ function render({ model, el }) {
     lastQuestion = quiz.question();
   }
 
+  side.find(state.get("kind"), viewOf(state.get).name);
   update();
   return () => {
-    map.stop();
+    block.stop();
+    fold.stop();
     report.stop();
     state.off();
     unframe();

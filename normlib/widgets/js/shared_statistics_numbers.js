@@ -1,51 +1,6 @@
-// Who shares statistics: the numbers as a block of cubes, as sheets, and on two lines.
+// Who shares statistics: the numbers as sheets, and on two lines.
 import { attr, clamp, fmt, h, nextId, onWidth, tween } from "./core.js";
-import { AXES, C, N, S, SHAPE, indexOf, placeOf, short } from "./shared_statistics_setting.js";
-
-// ---- the numbers as a block of cubes --------------------------------------------------------------
-
-const CUBE = 15, DEEPER = [27, -20]; // the size of a cube, and how far behind the next sheet lies
-const FACES = { top: "l6 -4h15l-6 4z", side: "m15 0l6 -4v15l-6 4z", front: "h15v15h-15z" };
-const LABELS = { S: [30, 106, 0], C: [-6, 45, -90], N: [106, 78, -36.5] }; // x, y, angle
-
-/** {name: an SVG path of this class}, for every name. */
-const paths = (...names) => Object.fromEntries(names.map((name) => [name, h(":path", { class: name })]));
-const cubes = (cells, face) => cells.map(([, c, s]) => `M${s * CUBE} ${c * CUBE}${face}`).join("");
-
-export function makeBlock() {
-  const node = h(":svg", { class: "block", viewBox: "-16 -66 172 178", "aria-hidden": "true" });
-  const every = Array.from({ length: N * C * S }, (_, i) => placeOf(i));
-  const inSheet = (cells, n) => cells.filter((cell) => cell[0] === n);
-  const sheets = [];
-  for (let n = N - 1; n >= 0; n--) { // from the back to the front
-    const grid = h(":path", { class: "ghost", d: cubes(inSheet(every, n), FACES.front) });
-    sheets[n] = paths(...Object.keys(FACES), "marked");
-    const move = `translate(${n * DEEPER[0]} ${n * DEEPER[1]})`;
-    node.append(h(":g", { transform: move }, grid, Object.values(sheets[n])));
-  }
-  const labels = Object.fromEntries(AXES.map((axis) => {
-    const [x, y, angle] = LABELS[axis];
-    const transform = `translate(${x} ${y}) rotate(${angle})`;
-    return [axis, h(":text", { transform, "text-anchor": "middle" })];
-  }));
-  node.append(...Object.values(labels));
-  let drawn = "";
-  function draw(view, secret) {
-    const key = [view.kind, view.share, view.groups, view.marked, secret].join();
-    if (key === drawn) return;
-    drawn = key;
-    const together = secret ? [] : every.filter((_, i) => view.together[i]);
-    sheets.forEach((parts, n) => {
-      for (const face in FACES) parts[face].setAttribute("d", cubes(inSheet(together, n), FACES[face]));
-      parts.marked.setAttribute("d", cubes(inSheet([view.sel], n), FACES.front));
-    });
-    for (const axis of AXES) {
-      labels[axis].textContent = view.words.many[axis];
-      labels[axis].setAttribute("class", view.share.includes(axis) && !secret ? "shared" : "mute");
-    }
-  }
-  return { node, draw };
-}
+import { C, N, S, SHAPE, indexOf, placeOf, short } from "./shared_statistics_setting.js";
 
 // ---- the numbers as sheets ----------------------------------------------------------------------
 
@@ -134,12 +89,13 @@ export function makeSheets(where, choose, nudge) {
       cell.className = "cell" + (inside ? " in" : "") + (hit ? " hit" : "") + (marked ? " sel" : "");
       cell.tabIndex = marked ? 0 : -1;
       cell.textContent = text;
-      cell.style.setProperty("--hue", numbers[i] < 0 ? "var(--neg)" : "var(--pos)");
-      cell.style.setProperty("--w", clamp(Math.abs(numbers[i] || 0) / 3, 0, 1).toFixed(2));
     });
   }
   return { node, hint, draw };
 }
+
+/** {name: an SVG path of this class}, for every name. */
+const paths = (...names) => Object.fromEntries(names.map((name) => [name, h(":path", { class: name })]));
 
 // ---- every number on a line, before and after -----------------------------------------------------
 

@@ -68,6 +68,15 @@ export function setsInWords(setting) {
   return "one set per " + apart.join(", ").replace(/, (?=[^,]*$)/, " and ");
 }
 
+/** For each number whether it is in the set of the marked one. */
+export function setOf(sel, { share, groups }) {
+  const size = share.includes("C") ? C / groups : 1;
+  return Array.from({ length: N * C * S }, (_, i) => {
+    const [n, c, s] = placeOf(i), same = Math.floor(c / size) === Math.floor(sel[1] / size);
+    return (share.includes("N") || n === sel[0]) && same && (share.includes("S") || s === sel[2]);
+  });
+}
+
 /** What else there is to say of a setting, or "". */
 export function remarkOn(setting) {
   const { kind, share, groups, center } = plain(setting);
