@@ -1,6 +1,7 @@
 """The race: GPTs that train in the page."""
 
 import json
+from typing import Any
 
 import traitlets as t
 
@@ -74,10 +75,10 @@ class TrainingRace(Figure):
     )
     _room = (610, 745)
 
-    arms = t.List(t.Dict(), ARMS, minlen=1, maxlen=MOST_ARMS).tag(sync=True)
+    arms: Any = t.List(t.Dict(), ARMS, minlen=1, maxlen=MOST_ARMS).tag(sync=True)
     seed = t.Int(0, min=0, max=9999).tag(sync=True)
     size = t.Enum(["chapter", "small"], "chapter").tag(sync=True)
-    losses = t.List().tag(sync=True)
+    losses: Any = t.List().tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
     @t.validate("arms")
