@@ -13,7 +13,7 @@ WAYS = {
     "LayerNormGeometry": ["2 v", "RMSNorm"],
     "BatchDependence": ["evaluation", "Draw another batch"],
     "PrecisionLab": ["Welford, bfloat16", "Other numbers"],
-    "GradientHighway": ["Post", "weights"],
+    "GradientHighway": ["Post", "after training"],
 }
 linked = pytest.mark.parametrize("name", WAYS)
 

@@ -41,6 +41,26 @@ def radio(fig, label):
     return fig.root.get_by_role("radio", name=label, exact=True)
 
 
+def unfolded(fig):
+    """The figure with what stands under "More"."""
+    fig.root.locator(".nl-more > summary").click()
+    fig.settle()
+    return fig
+
+
+def wide(fig, river):
+    """Half the width of a river at every level, from the embeddings to the loss, in pixels."""
+    outline = fig.root.locator(f"path.river.{river}").get_attribute("d")
+    xs = [float(point.split()[0]) for point in outline.strip("Mz").split("L")]
+    half = len(xs) // 2
+    return [(right - left) / 2 for left, right in zip(xs[:half], xs[half:][::-1], strict=True)]
+
+
+def times(factor):
+    """A factor between 1 and 100 as the figure writes it."""
+    return f"×{factor:.1f}" if factor < 9.95 else f"×{factor:.2g}"
+
+
 def test_the_data_are_those_of_the_results():
     try:
         made = figure_data.gradient_highway()
@@ -52,18 +72,87 @@ def test_the_data_are_those_of_the_results():
 
 def test_the_default_makes_the_point(figure):
     fig = figure(NAME)
-    text = fig.text()
     told = fig.stats()
     agree(told, START["xavier"]["pre"]["16"])
     assert told["stream_factor"] > 2
-    assert "Without any norm the gradient explodes" in text
-    assert START["xavier"]["none"]["16"]["gradient"][0] > 1e4
+    up, down = times(told["stream_factor"]), times(told["gradient_factor"])
+    none = factors(START["xavier"]["none"]["16"])["gradient_factor"]
+    assert fig.root.locator(".nl-says").inner_text() == (
+        f"Up, the stream grows {up}; down, the gradient grows {down}. "
+        f"Without any norm it explodes: ×{none / 1e6:.1f} million."
+    )
+    assert fig.root.locator(".factor").all_text_contents() == [up, down]
+    unfolded(fig)
     assert fig.root.locator("path.live").count() == 2
     assert fig.root.locator("path.ghost").count() == 10  # five placements, "none" among them
     assert fig.root.locator(".formula").inner_text() == "x ← x + F(N(x))"
     said = fig.said()
-    assert said.startswith("Pre, 16 blocks.")
-    assert "On the way up the stream grows" in said
+    assert said.startswith("Pre, 16 blocks. Up, the stream grows")
+    assert "Nothing stands on the highway." in said
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
+def test_it_is_a_stage(figure, size):
+    """Wholly in view, with few words: the picture says the rest."""
+    fig = figure(NAME, width=size[0], height=size[1])
+    assert fig.root.bounding_box()["height"] <= (760 if size[0] == 390 else 620)
+    assert len(visible_words(fig)) <= 60
+
+
+def visible_words(fig):
+    return fig.root.evaluate(
+        """(root) => {
+            const shown = root.cloneNode(true);
+            for (const node of shown.querySelectorAll(".nl-sr, legend, details > :not(summary)"))
+                node.remove();
+            root.parentNode.append(shown);
+            const words = shown.innerText.split(/\\s+/).filter(Boolean);
+            shown.remove();
+            return words;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("placement", START["xavier"])
+def test_a_river_is_as_wide_as_what_flows_is_large(figure, placement):
+    fig = figure(NAME, traits={"placement": placement}, reduced_motion="reduce")
+    one = START["xavier"][placement]["16"]
+    source = {"stream": one["rms"][0], "gradient": one["gradient"][-1]}
+    most = fig.root.locator(".rivers").bounding_box()["width"] / 4
+    for river, sizes in (("stream", one["rms"]), ("gradient", one["gradient"])):
+        widths = wide(fig, river)
+        assert len(widths) == 17
+        assert max(widths) < most
+        for width, size in zip(widths, sizes, strict=True):
+            decades = math.log10(size / source[river])
+            right = 14 * (1 + 1.7 * decades if decades > 0 else 1 / (1 - 1.7 * decades))
+            assert width == pytest.approx(right, abs=0.11) or (right > width > most - 25)
+
+
+def test_what_flows_moves_only_in_sight_and_where_motion_is_welcome(figure):
+    """Drops run along the wire and the rivers; they rest out of sight."""
+    running = "(root) => root.getAnimations({ subtree: true }).map((one) => one.playState)"
+    fig = figure(NAME)
+    assert set(fig.root.evaluate(running)) == {"running"}
+    fig.page.evaluate("document.body.style.paddingTop = '3000px'; scrollTo(0, 0)")
+    fig.rest()
+    assert set(fig.root.evaluate(running)) == {"paused"}
+    fig.page.evaluate("document.body.style.paddingTop = ''")
+    calm = figure(NAME, reduced_motion="reduce")
+    assert calm.root.evaluate(running) == []
+
+
+def test_a_change_is_one_short_transition_and_leaves_an_outline(figure):
+    fig = figure(NAME)
+    first = fig.root.locator("path.river.gradient").get_attribute("d")
+    fig.set(placement="reordered")
+    middle = wide(fig, "gradient")[0]
+    assert fig.root.locator(".was").last.get_attribute("d") == first
+    fig.rest(600)
+    last = fig.root.locator("path.river.gradient").get_attribute("d")
+    assert 31 < middle < wide(fig, "gradient")[0]
+    fig.rest(3000)
+    assert fig.root.locator("path.river.gradient").get_attribute("d") == last
 
 
 def test_training_closes_the_highway_of_post_norm(figure):
@@ -75,6 +164,8 @@ def test_training_closes_the_highway_of_post_norm(figure):
     assert "the gradient vanishes: ÷" in fig.text()
     assert one["loss"] > DATA["trained"]["unigram"] - 0.05
     assert "no better than letter frequencies" in fig.text()
+    assert min(wide(fig, "gradient")) < 2
+    unfolded(fig)
     assert fig.root.locator("path.before").count() == 2
 
 
@@ -84,7 +175,8 @@ def test_diverged_runs_are_counted_and_said(figure):
     fig = figure(NAME, traits={"placement": "none", "depth": 24, "moment": "trained"})
     assert measured["24"]["diverged"] == seeds
     assert f"✕ All {seeds} runs diverged" in fig.text()
-    assert fig.root.locator("text.lost").text_content() == "✕ all runs diverged"
+    unfolded(fig)
+    assert fig.root.locator("text.lost").all_text_contents() == ["✕ all runs diverged"] * 2
     assert fig.stats()["gradient_factor"] is None
     fig.set(depth=12)
     assert 0 < measured["12"]["diverged"] < seeds
@@ -93,7 +185,7 @@ def test_diverged_runs_are_counted_and_said(figure):
 
 
 def test_every_measured_state_is_drawn_and_told(figure):
-    fig = figure(NAME, reduced_motion="reduce")
+    fig = unfolded(figure(NAME, reduced_motion="reduce"))
     for init, placements in START.items():
         for placement, depths in placements.items():
             for depth, one in depths.items():
@@ -109,7 +201,7 @@ def test_every_measured_state_is_drawn_and_told(figure):
 
 @pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
 def test_norms_are_put_on_the_wire(figure, way):
-    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
+    fig = unfolded(figure(NAME, has_touch=way == "touch", reduced_motion="reduce"))
 
     def press(label):
         slot = fig.root.get_by_role("button", name=label)
@@ -137,9 +229,73 @@ def test_norms_are_put_on_the_wire(figure, way):
     assert press(before)[0] == "pre"
 
 
+SLOTS = {"in": "before the sublayer", "out": "after the sublayer", "sum": "highway, after"}
+
+
+def middle(node):
+    box = node.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize("way", ["mouse", "touch"])
+def test_norms_are_dragged_along_the_wire_and_off_it(figure, way):
+    """Whatever nobody measured is passed by; the norm lies where it was let go, or was last."""
+    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
+    wire = fig.page.context.new_cdp_session(fig.page)
+
+    def touch(kind, *point):
+        points = [{"x": point[0], "y": point[1]}] if point else []
+        wire.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    def spot(name):
+        node = fig.root.locator(".spare") if name == "off" else None
+        return middle(node or fig.root.get_by_role("button", name=SLOTS[name]))
+
+    def drag(start, end):
+        """The placements that are passed on the way."""
+        (x, y), (to_x, to_y), passed = spot(start), spot(end), []
+        if end == "off":
+            to_x += 120
+        touch("Start", x, y) if way == "touch" else fig.page.mouse.move(x, y)
+        way == "touch" or fig.page.mouse.down()
+        for i in range(1, 21):
+            at = x + (to_x - x) * i / 20, y + (to_y - y) * i / 20
+            touch("Move", *at) if way == "touch" else fig.page.mouse.move(*at)
+            fig.settle()
+            if fig.get("placement") not in passed[-1:]:
+                passed.append(fig.get("placement"))
+        assert fig.root.locator(".held").is_visible()
+        touch("End") if way == "touch" else fig.page.mouse.up()
+        fig.settle()
+        assert not fig.root.locator(".held").is_visible()
+        assert fig.get("placement") == passed[-1]
+        return passed
+
+    assert drag("in", "out") == ["pre", "reordered"]
+    assert drag("out", "sum")[-1] == "post"
+    assert drag("sum", "in")[-1] == "pre"
+    assert drag("off", "out")[-1] == "peri"
+    assert drag("in", "off")[-1] == "reordered"
+    assert drag("out", "off")[-1] == "none"
+    assert drag("off", "sum")[-1] == "post"
+    assert drag("off", "in") == ["post"]  # a second one beside it was never measured
+    assert fig.root.get_by_role("button", name=SLOTS["sum"]).get_attribute("aria-pressed") == "true"
+    wire.detach()
+
+
+def test_a_swipe_over_the_rivers_scrolls_and_reads_nothing(figure):
+    fig = figure(NAME, width=390, height=844, has_touch=True, is_mobile=True)
+    fig.page.evaluate("document.body.style.paddingBottom = '2000px'")
+    before = fig.page.evaluate("scrollY")
+    fig.swipe(fig.root.locator(".rivers"), 0, -150)
+    fig.rest()
+    assert fig.page.evaluate("scrollY") > before
+    assert fig.get("level") == 8
+
+
 @pytest.mark.parametrize("way", ["mouse", "touch"])
 def test_every_control_by_hand(figure, way):
-    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
+    fig = unfolded(figure(NAME, has_touch=way == "touch", reduced_motion="reduce"))
 
     def press(label):
         target = radio(fig, label)
@@ -161,8 +317,8 @@ def test_every_control_by_hand(figure, way):
     assert (fig.get("depth"), fig.get("level")) == (24, 12)  # still half-way up
     fig.move_slider("Level", 24)
     assert "24 of 24" in fig.text()
-    box = fig.root.locator(".views").bounding_box()
-    at = (box["x"] + box["width"] / 2, box["y"] + 318)
+    box = fig.root.locator(".rivers").bounding_box()
+    at = (box["x"] + box["width"] / 2, box["y"] + 296)
     fig.page.touchscreen.tap(*at) if way == "touch" else fig.page.mouse.click(*at)
     fig.settle()
     assert fig.get("level") == 0
@@ -175,7 +331,7 @@ def test_every_control_by_hand(figure, way):
 
 
 def test_every_control_by_keyboard(figure):
-    fig = figure(NAME, reduced_motion="reduce")
+    fig = unfolded(figure(NAME, reduced_motion="reduce"))
     for label, key, trait, value in [
         ("Pre", "ArrowRight", "placement", "peri"),
         ("Xavier", "ArrowRight", "init", "gpt2"),
@@ -195,13 +351,13 @@ def test_every_control_by_keyboard(figure):
 
 def test_dragging_reads_level_after_level(figure):
     fig = figure(NAME)
-    box = fig.root.locator(".views").bounding_box()
+    box = fig.root.locator(".rivers").bounding_box()
     x = box["x"] + 300
-    fig.page.mouse.move(x, box["y"] + 318)
+    fig.page.mouse.move(x, box["y"] + 296)
     fig.page.mouse.down()
     fig.settle()
     assert fig.get("level") == 0
-    fig.page.mouse.move(x, box["y"] + 44)
+    fig.page.mouse.move(x, box["y"] + 34)
     fig.settle()
     assert fig.get("level") == 16
     fig.page.mouse.up()
@@ -209,6 +365,9 @@ def test_dragging_reads_level_after_level(figure):
     fig.settle()
     assert fig.get("level") == 16
     told = fig.stats()
+    tags = fig.root.locator(".rivers .tag").all_text_contents()
+    assert float(tags[0]) == pytest.approx(told["residual_rms"], rel=1e-2)
+    assert float(tags[1]) == pytest.approx(told["stream_grad_norm"], rel=3e-2)
     assert told["residual_rms"] == START["xavier"]["pre"]["16"]["rms"][16]
     assert told["grad_norm"] == START["xavier"]["pre"]["16"]["weight"][15]
 
@@ -286,12 +445,17 @@ def test_questions_have_the_answers_of_the_data(figure):
     assert 7 < peri[-1] < 9
     assert max(pre) == max(pre[:8]) > 1.5 * max(pre[-8:])
     fig = figure(NAME, reduced_motion="reduce")
+    unfolded(fig)
+    hidden = ".nl-says, .ends text, path.river, .rain, .views, .reading"
     rights = ["over a million times", "about 8", "one of the first blocks", "almost nothing"]
     shown = ["none", "peri", "pre", "post"]
     for i, (right, placement) in enumerate(zip(rights, shown, strict=True)):
         name = "Guess first" if i == 0 else "Another question"
         fig.root.get_by_role("button", name=name).click()
         quiz = fig.root.locator(".nl-quiz")
+        seen = fig.root.locator(hidden)
+        assert [node.is_visible() for node in seen.all()] == [False] * seen.count()
+        assert fig.said() == quiz.locator("p").inner_text()
         answers = quiz.get_by_role("button")
         if i == 1:  # a wrong one
             answers.last.click()
@@ -301,8 +465,14 @@ def test_questions_have_the_answers_of_the_data(figure):
             assert "Right." in quiz.inner_text()
         fig.settle()
         assert fig.get("placement") == placement
+        assert fig.root.locator(".nl-says").is_visible()
+        assert fig.said().startswith(radio_label(placement))
     fig.root.get_by_role("button", name="Reset").click()
     assert quiz.is_hidden()
+
+
+def radio_label(placement):
+    return f"{placement.title()}, "
 
 
 def test_a_link_opens_a_state(figure):
@@ -314,6 +484,6 @@ def test_a_link_opens_a_state(figure):
 def test_no_violation_after_training_and_with_own_model(figure):
     state = {"placement": "deepnorm", "moment": "trained", "depth": 12, "mine": MINE}
     for theme in ("light", "dark"):
-        fig = figure(NAME, theme=theme, traits=state)
+        fig = figure(NAME, theme=theme, traits=state)  # unfolded: it has a model of the reader
         found = Axe().run(fig.page, context=f'.normlib-figure[data-figure="{NAME}"]')
         assert [v["id"] for v in found.response["violations"]] == []

@@ -147,6 +147,8 @@ SERIES = {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_series_differ_by_more_than_color(figure, name, theme):
     one = figure(name, theme=theme)
+    one.root.evaluate("(root) => root.querySelectorAll('details').forEach((d) => (d.open = true))")
+    one.settle()  # some charts stand under "More"
     pattern, classes = SERIES[name]
     looks = {}
     for series in classes:

@@ -204,36 +204,46 @@ export const button = (text, clicked, more = {}) =>
 
 /**
  * Guess first: questions with answers, never a gate. A question is
- * [text, [answers], index of the right one, why, state to show]. Returns {box, button, stop}.
+ * [text, [answers], index of the right one, why, state to show]. While one is open, what is of class
+ * nl-answer is hidden; cover(question) says so, and cover("") when it is over. Returns {box, button, stop}.
  */
-export function guess(questions, show) {
+export function guess(questions, show, cover = () => {}) {
   let round = 0, asking = false;
+  /** Open or close a question, in the picture too. */
+  function turn(to) {
+    asking = to;
+    box.closest(".nl").classList.toggle("nl-asking", to);
+    cover(to ? text.textContent : "");
+  }
   const text = h("p", {}), answers = h("div", { class: "nl-bar" });
   const box = h("div", { class: "nl-quiz", hidden: true, role: "group", "aria-label": "Guess first" }, text, answers);
   const open = button("Guess first", () => (asking ? stop() : ask()));
   function stop() {
-    asking = false;
     box.hidden = true;
     open.textContent = "Guess first";
+    turn(false);
   }
   function ask() {
     const [question, options, right, why, state] = questions[round++ % questions.length];
-    asking = true;
     box.hidden = false;
     open.textContent = "Stop guessing";
     text.textContent = question;
+    turn(true);
     answers.replaceChildren(...options.map((option, i) => button(option, () => {
-      asking = false;
       const verdict = i === right ? "Right. " : `Not quite: ${options[right]}. `;
       text.replaceChildren(h("b", { class: i === right ? "ok" : "no" }, verdict), why);
       answers.replaceChildren();
       open.textContent = "Another question";
       open.focus();
+      turn(false);
       show(state);
     })));
   }
   return { box, button: open, stop };
 }
+
+/** What a figure can do without: folded, with a summary that says so. */
+export const folded = (...kids) => h("details", { class: "nl-more" }, h("summary", {}, "More"), ...kids);
 
 /** A polite live region that waits until the reader stops moving. */
 export function speaker(root) {
