@@ -203,8 +203,9 @@ class Stage:
         put(page, self.book, name, traits, twice, address)
         return mounted(page, name)
 
-    def gallery(self, **options):
+    def gallery(self, address="", **options):
         """Open the gallery itself, as it was built."""
         page = self.page(**options)
-        page.goto((self.book / "book" / "figures.html").as_uri(), wait_until="load")
+        gallery = (self.book / "book" / "figures.html").as_uri()
+        page.goto(gallery + address, wait_until="load")
         return page

@@ -9,8 +9,10 @@ import traitlets
 
 import _figure_data as figure_data
 import normlib as nl
+from figures import mounted
 from normlib.results import Run
 from normlib.widgets import LearningRateMap
+from normlib.widgets.training_race import CHOICES as RACE_CHOICES
 
 NAME = "LearningRateMap"
 
@@ -49,9 +51,19 @@ def ahead(placement, rival, rate, warmup=100, init="xavier"):
     return [sum(moment) for moment in zip(*wins, strict=True)]
 
 
-def cell(fig, placement, rate, warmup=100):
-    grid = fig.root.get_by_role("grid").nth(WARMUPS.index(warmup))
-    return grid.locator(".row:not(.head)").nth(ROWS.index(placement)).locator(".cell").nth(rate)
+def cell(fig, placement, rate):
+    return fig.root.locator(".row:not(.head)").nth(ROWS.index(placement)).locator(".cell").nth(rate)
+
+
+def value(fig, placement, rate):
+    return cell(fig, placement, rate).locator(".value").text_content()
+
+
+def unfolded(fig):
+    """The figure with what stands under "More"."""
+    fig.root.locator(".nl-more > summary").click()
+    fig.settle()
+    return fig
 
 
 def where(fig):
@@ -89,8 +101,8 @@ def test_the_default_shows_the_order_turn(figure):
     assert (told["ahead"], told["pairs"]) == (turn, seeds)
     said = fig.said()
     assert said.startswith("Post, rate 0.001, 100 steps of warm-up: after 2,000 steps the")
-    assert f"Lower than Pre at this rate and warm-up: in {turn[0]} after 100 steps" in said
-    assert f"{turn[-1]} after 2,000; of {seeds} seeds." in said
+    assert f"Lower than Pre in {turn[0]} of {seeds} seeds after 100 steps" in said
+    assert f"{turn[-1]} after 2,000." in said
     for placement, (loss, rate, warmup) in zip(("post", "pre"), (post, pre), strict=True):
         words = f"{warmup} steps of warm-up" if warmup else "no warm-up"
         assert f"{placement.title()} {loss:.2f} (rate {rate:g}, {words})" in said
@@ -98,9 +110,110 @@ def test_the_default_shows_the_order_turn(figure):
         found = len(usable("post", warmup))
         words = f"{warmup} steps of warm-up" if warmup else "no warm-up"
         assert f"{found} of 6 with {words}" in said
-    assert fig.root.locator(".cell.usable:not(.swatch)").count() == sum(
-        len(rates) for each in told["usable"].values() for rates in each
+        fig.set(warmup=warmup)
+        assert fig.root.locator(".cell.usable:not(.swatch)").count() == sum(
+            len(usable(placement, warmup)) for placement in ROWS
+        )
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
+@pytest.mark.parametrize("opened", [False, True])
+def test_it_is_a_stage(figure, size, opened):
+    """Wholly in view, with few words: the picture says the rest."""
+    traits = {"opened": opened}
+    fig = figure(NAME, traits=traits, width=size[0], height=size[1], reduced_motion="reduce")
+    assert fig.root.bounding_box()["height"] <= (760 if size[0] == 390 else 620)
+    words = fig.root.evaluate(
+        """(root) => {
+            const shown = root.cloneNode(true);
+            for (const node of shown.querySelectorAll(".nl-sr, details > :not(summary)"))
+                node.remove();
+            root.parentNode.append(shown);
+            const words = shown.innerText.split(/\\s+/).filter(Boolean);
+            shown.remove();
+            return words;
+        }"""
     )
+    assert len(words) <= (80 if opened else 60)
+
+
+@pytest.mark.parametrize("steps", MOMENTS)
+def test_the_headline_is_read_off_the_cells(figure, steps):
+    """The best of each row has a ring and stands in the sentence, the lowest first."""
+    fig = figure(NAME, traits={"steps": steps, "warmup": 400})
+    medians = {p: [median(losses(p, r, 400, steps)) for r in range(len(RATES))] for p in ROWS}
+    names = {"post": "Post", "pre": "Pre", "peri": "Peri", "deepnorm": "DeepNorm"}
+    order = sorted(ROWS, key=lambda p: min(medians[p]))
+    told = ", ".join(f"{names[p]} {min(medians[p]):.2f}" for p in order)
+    said = fig.root.locator(".nl-says").inner_text().replace("\u00a0", " ")
+    assert said == f"Best: {told}."
+    for placement, row in medians.items():
+        for rate, loss in enumerate(row):
+            kinds = cell(fig, placement, rate).get_attribute("class").split()
+            assert ("top" in kinds) == (loss == min(row))
+            assert ("leads" in kinds) == (loss == min(medians[p][rate] for p in ROWS))
+    ring = fig.root.locator(".cell.top .value").all_text_contents()
+    assert all(shown in said for shown in ring)
+
+
+def test_a_cell_opens_into_its_curves_and_closes(figure):
+    """What is small in the cell becomes the chart, within 600 ms, and the focus goes along."""
+    fig = figure(NAME)
+    node = cell(fig, "peri", 2)
+    small = node.locator(".spark path").get_attribute("d")
+    assert small.count("M") == len(runs_of("peri", 2))
+    node.click()
+    fig.settle()
+    grow = fig.root.locator(".grow")
+    first = grow.bounding_box()
+    assert grow.locator("path").get_attribute("d") == small
+    fig.page.clock.run_for(150)
+    assert grow.bounding_box()["width"] > first["width"] > node.bounding_box()["width"]
+    fig.rest(600)
+    assert not grow.is_visible()
+    assert fig.get("opened") is True
+    assert where(fig) == ("peri", 2, 100)
+    assert fig.root.locator(".open b").first.inner_text() == "Peri, rate 0.002"
+    assert not node.is_visible()
+    back = fig.root.get_by_role("button", name="Back")
+    back.focus()
+    fig.page.keyboard.press("Escape")
+    fig.rest()
+    assert fig.get("opened") is False
+    assert node.is_visible()
+    assert (
+        fig.root.locator(".cell:focus").get_attribute("aria-label").startswith("Peri, rate 0.002")
+    )
+    fig.page.keyboard.press("Enter")
+    fig.rest()
+    assert fig.get("opened") is True
+    assert fig.root.locator("button:focus").inner_text() == "Back"
+
+
+def test_a_cell_trains_in_the_race(stage):
+    """The same settings, and its rival beside it; the race is on the same page here."""
+    page = stage.gallery(
+        viewport={"width": 1280, "height": 900},
+        address=f"#{NAME}?placement=peri&rate=4&opened=true",
+    )
+    fig = mounted(page, NAME)
+    fig.rest()
+    fig.root.get_by_role("link", name="Train this").click()
+    race = mounted(page, "TrainingRace")
+    assert race.get("arms") == [
+        {"placement": p, "lr": RATES[4], "warmup": 100, "init": "xavier"} for p in ("peri", "pre")
+    ]
+    assert race.get("size") == "chapter"
+    assert race.root.locator(".nl-refused").count() == 0
+    for name, values in RACE_CHOICES.items():  # every cell can be raced
+        ours = {"placement": ROWS, "lr": RATES, "warmup": WARMUPS, "init": DATA["inits"]}
+        assert set(ours.get(name, [])) <= set(values)
+
+
+def test_the_race_is_elsewhere_on_other_pages(figure):
+    fig = figure(NAME, traits={"opened": True})
+    link = fig.root.get_by_role("link", name="Train this").get_attribute("href")
+    assert link.startswith("figures.html#TrainingRace?arms=")
 
 
 @pytest.mark.parametrize("state", [{}, {"steps": 200, "init": "gpt2", "metric": "worst"}])
@@ -114,15 +227,13 @@ def test_the_cells_are_those_of_the_runs(figure, state):
         kept = runs_of(ROWS[where[0]], where[1], run["warmup"], chosen["init"])[run["seed"]]
         assert kept == pytest.approx(run.probes["val_loss"]["values"][1:], rel=1e-3)
     for warmup in WARMUPS:
+        fig.set(warmup=warmup)
         for placement in ROWS:
             for i, rate in enumerate(RATES):
-                found, node = (
-                    losses(placement, i, warmup, **chosen),
-                    cell(fig, placement, i, warmup),
-                )
+                found, node = losses(placement, i, warmup, **chosen), cell(fig, placement, i)
                 label = node.get_attribute("aria-label")
                 assert f"rate {rate:g}, " in label
-                assert float(node.text_content()) == pytest.approx(of(found), abs=0.0051)
+                assert float(value(fig, placement, i)) == pytest.approx(of(found), abs=0.0051)
                 assert ("seeds far apart" in label) == (max(found) - min(found) > 0.3)
                 assert ("split" in node.get_attribute("class")) == ("far apart" in label)
 
@@ -155,7 +266,7 @@ def test_python_gets_every_number(figure, placement, rate, warmup, steps, init, 
 
 
 def test_the_chart_has_every_seed_beside_the_other_placements(figure):
-    fig = figure(NAME, traits={"placement": "deepnorm", "rate": 2})
+    fig = figure(NAME, traits={"placement": "deepnorm", "rate": 2, "opened": True})
     seeds = len(runs_of("deepnorm", 2))
     assert fig.root.locator(".curves path.live").count() == seeds
     assert fig.root.locator(".curves path.other").count() == 3 * seeds
@@ -198,18 +309,22 @@ def test_arrows_move_in_the_map_with_one_tab_stop(figure):
 @pytest.mark.parametrize("way", ["mouse", "touch"])
 def test_every_control_by_hand(figure, way):
     fig = figure(NAME, width=390 if way == "touch" else 1280, has_touch=way == "touch")
+    unfolded(fig)
 
     def press(node):
         fig.tap(node) if way == "touch" else node.click()
         fig.settle()
 
-    press(cell(fig, "deepnorm", 5, 400))
+    press(fig.root.get_by_role("radio", name="400", exact=True))
+    press(cell(fig, "deepnorm", 5))
     assert where(fig) == ("deepnorm", 5, 400)
-    press(fig.root.get_by_role("radio", name="200", exact=True))
+    fig.rest()
+    press(fig.root.get_by_role("button", name="Back"))
+    fig.move_slider("Steps", 1)
     press(fig.root.get_by_role("radio", name="GPT-2"))
     assert (fig.get("steps"), fig.get("init")) == (200, "gpt2")
     press(fig.root.get_by_role("radio", name="worst seed"))
-    assert cell(fig, "pre", 1).text_content() == f"{max(losses('pre', 1, 100, 200, 'gpt2')):.2f}"
+    assert value(fig, "pre", 1) == f"{max(losses('pre', 1, 400, 200, 'gpt2')):.2f}"
     fig.move_slider("Usable", 0.5)
     assert fig.stats()["usable"]["pre"][2] == usable("pre", 400, 0.5, 200, "gpt2")
     press(fig.root.get_by_role("button", name="Reset"))
@@ -219,9 +334,9 @@ def test_every_control_by_hand(figure, way):
 
 
 def test_every_control_by_keyboard(figure):
-    fig = figure(NAME)
+    fig = unfolded(figure(NAME))
     for key, name, trait, value in [
-        ("ArrowLeft", "2,000", "steps", 1000),
+        ("ArrowRight", "100", "warmup", 400),
         ("ArrowRight", "Xavier", "init", "gpt2"),
         ("ArrowRight", "median", "metric", "worst"),
     ]:
@@ -229,10 +344,14 @@ def test_every_control_by_keyboard(figure):
         fig.page.keyboard.press(key)
         fig.settle()
         assert fig.get(trait) == value
-    fig.root.get_by_role("slider").focus()
-    fig.page.keyboard.press("ArrowRight")
-    fig.settle()
-    assert fig.get("tolerance") == pytest.approx(0.25)
+    for label, key, trait, wanted in [
+        ("Usable", "ArrowRight", "tolerance", pytest.approx(0.25)),
+        ("Steps", "ArrowLeft", "steps", 1000),
+    ]:
+        fig.root.get_by_label(label).and_(fig.page.locator("[type=range]")).focus()
+        fig.page.keyboard.press(key)
+        fig.settle()
+        assert fig.get(trait) == wanted
 
 
 def test_guessing_hides_the_answer_and_is_no_gate(figure):
@@ -244,6 +363,9 @@ def test_guessing_hides_the_answer_and_is_no_gate(figure):
     quiz, see = fig.root.locator(".nl-quiz"), fig.root.locator(".nl-says")
     fig.root.get_by_role("button", name="Guess first").click()
     assert not see.is_visible()
+    assert [node.is_visible() for node in fig.root.locator(".value").all()] == [False] * 24
+    assert fig.root.locator(".grid").evaluate("(grid) => grid.inert")  # nor is it read out
+    assert fig.said() == quiz.locator("p").inner_text()
     fig.root.get_by_role("button", name="Stop guessing").click()
     assert see.is_visible()
     for right, given in [("Pre", "nobody"), ("in none", "in none"), ("ahead", "ahead")]:
@@ -261,7 +383,7 @@ def test_guessing_hides_the_answer_and_is_no_gate(figure):
 
 def test_curves_of_the_reader_are_drawn(figure):
     own = [{**CURVE, "label": "<b>me</b>"}, {**CURVE, "diverged": True, "steps": [0, 50, 4000]}]
-    fig = figure(NAME, traits={"mine": own})
+    fig = figure(NAME, traits={"mine": own, "opened": True})
     assert fig.root.locator(".curves path.mine").count() == 2
     assert fig.root.locator(".curves text.cross.mine").count() == 1
     assert "<b>me</b>: ended at a loss of 2.40, step 200." in fig.text()

@@ -14,6 +14,11 @@ const near = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
 }, { rootMargin: "1000px" });
 for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
-const linked = () => load(location.hash.slice(1).split("?")[0]);
+/** An address with a figure's name leads to it; with a state in it the figure itself does the rest. */
+function linked() {
+  const [name, query] = location.hash.slice(1).split("?");
+  load(name);
+  if (asked.has(name) && !query) document.querySelector(`.normlib-figure[data-figure="${name}"]`)?.scrollIntoView();
+}
 linked();
 addEventListener("hashchange", linked);
