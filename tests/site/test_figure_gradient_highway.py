@@ -94,7 +94,7 @@ def test_the_default_makes_the_point(figure):
 @pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
 def test_it_is_a_stage(figure, size):
     """Wholly in view, with few words: the picture says the rest."""
-    fig = figure(NAME, width=size[0], height=size[1])
+    fig = figure(NAME, width=size[0], height=size[1], has_touch=size[0] == 390)
     assert fig.root.bounding_box()["height"] <= (760 if size[0] == 390 else 620)
     assert len(visible_words(fig)) <= 60
 

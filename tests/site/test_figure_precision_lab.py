@@ -134,7 +134,7 @@ def test_an_error_is_the_whole_one(figure):
 @pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
 def test_it_is_a_stage(figure, size):
     """Wholly in view, with few words: the picture says the rest."""
-    one = figure(NAME, width=size[0], height=size[1])
+    one = figure(NAME, width=size[0], height=size[1], has_touch=size[0] == 390)
     assert one.root.bounding_box()["height"] <= (760 if size[0] == 390 else 620)
     words = one.root.evaluate(
         """(root) => {

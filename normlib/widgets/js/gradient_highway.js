@@ -209,6 +209,28 @@ function makeWords(st) {
 const KEY = "Widths are logarithmic and begin alike: the stream below, at the embeddings, the gradient above, at the loss. "
   + "Dashed outlines are what was before the last change; in the charts, the other placements.";
 
+/** What flows rests while nobody sees it. Returns how to stop looking. */
+function restUnseen(root) {
+  const sight = new IntersectionObserver(([entry]) => root.classList.toggle("unseen", !entry.isIntersecting));
+  sight.observe(root);
+  return () => sight.disconnect();
+}
+
+/** Everything in its place; a model of the reader stands in the charts, so that these are open. */
+function layOut({ wire, flow, chart, formula, controls, words, quiz, reset }, opened) {
+  const more = folded(h("div", { class: "nl-answer" }, formula,
+    h("div", { class: "nl-bar" }, controls.init, controls.metric), chart.view,
+    h("div", { class: "nl-bar" }, controls.level), words.nodes, h("p", { class: "nl-note" }, KEY)));
+  more.open = opened;
+  return h("div", { class: "nl-box" },
+    h("p", { class: "lead" }, h("b", {}, "Drag the norm along the wire.")),
+    controls.placement, quiz.box,
+    h("div", { class: "main" }, wire.box, h("div", {}, flow.view)),
+    h("div", { class: "nl-bar" }, controls.depth, controls.moment),
+    words.says,
+    h("div", { class: "nl-bar" }, quiz.button, reset), more);
+}
+
 function render({ model, el }) {
   const [root, unframe] = frame(el, "highway", CSS, "The gradient highway: where the norms stand in a block");
   const st = store(model, SPEC, perFrame(update));
@@ -227,17 +249,7 @@ function render({ model, el }) {
     quiz.stop();
     st.reset();
   });
-  const more = folded(h("div", { class: "nl-answer" }, formula,
-    h("div", { class: "nl-bar" }, controls.init, controls.metric), chart.view,
-    h("div", { class: "nl-bar" }, controls.level), words.nodes, h("p", { class: "nl-note" }, KEY)));
-  more.open = st.get("mine") !== null; // a model of the reader stands in the charts
-  root.append(h("div", { class: "nl-box" },
-    h("p", { class: "lead" }, h("b", {}, "Drag the norm along the wire.")),
-    controls.placement, quiz.box,
-    h("div", { class: "main" }, wire.box, h("div", {}, flow.view)),
-    h("div", { class: "nl-bar" }, controls.depth, controls.moment),
-    words.says,
-    h("div", { class: "nl-bar" }, quiz.button, reset), more));
+  root.append(layOut({ wire, flow, chart, formula, controls, words, quiz, reset }, st.get("mine") !== null));
 
   /** What does not depend on the level that is read. */
   function drawState(found, mine) {
@@ -279,13 +291,12 @@ function render({ model, el }) {
     update();
   };
   const unwatch = [flow, chart].map((one, i) => onWidth(one.view.parentNode, resized(i)));
-  const sight = new IntersectionObserver(([entry]) => root.classList.toggle("unseen", !entry.isIntersecting));
-  sight.observe(root);
+  const look = restUnseen(root);
   update();
   return () => {
     flow.stop();
     report.stop();
-    sight.disconnect();
+    look();
     for (const stop of unwatch) stop();
     st.off();
     unframe();

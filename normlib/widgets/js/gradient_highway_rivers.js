@@ -105,7 +105,7 @@ export function rivers(moved) {
   /** What stands still: names at the sources, and at the ends what has become of them. */
   function label({ profile, stream, gradient }) {
     const text = (x, y, kind, said) => h(":text", { x, y, class: kind, "text-anchor": "middle" }, said);
-    const [up, down] = room.middles, far = (factor) => (factor > 0 ? times(factor) : "∞");
+    const [up, down] = room.middles, far = (ratio) => (ratio > 0 ? times(ratio) : "∞");
     fixed.replaceChildren(
       text(up, BOTTOM + 22, "head", "stream ↑"), text(down, TOP - 12, "head", "gradient ↓"),
       text((up + down) / 2, TOP - 12, "mute", room.small ? "" : "loss"),

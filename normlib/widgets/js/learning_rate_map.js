@@ -203,6 +203,15 @@ function makeControls(st) {
   return { steps, warmup, init, metric, tolerance, show };
 }
 
+/** Everything in its place. */
+const layOut = ({ controls, map, open, grow, says, told, quiz, reset }) => h("div", { class: "nl-box" },
+  h("p", { class: "lead" }, h("b", {}, "Drag the steps; click a cell.")),
+  h("div", { class: "nl-bar" }, controls.steps, controls.warmup),
+  quiz.box, h("div", { class: "map" }, map.box, open.box, grow.box), says,
+  h("div", { class: "nl-bar" }, quiz.button, reset),
+  folded(h("div", { class: "nl-bar" }, controls.init, controls.metric, controls.tolerance),
+    h("div", { class: "nl-answer" }, told), keyToCells(), h("p", { class: "nl-note" }, ORIGIN)));
+
 function render({ model, el }) {
   const [root, unframe] = frame(el, "rates", CSS, "Learning-rate map: which rates train which placement, after how many steps");
   const st = store(model, SPEC, perFrame(update));
@@ -223,13 +232,7 @@ function render({ model, el }) {
     quiz.stop();
     st.reset();
   });
-  root.append(map.hint, h("div", { class: "nl-box" },
-    h("p", { class: "lead" }, h("b", {}, "Drag the steps; click a cell.")),
-    h("div", { class: "nl-bar" }, controls.steps, controls.warmup),
-    quiz.box, h("div", { class: "map" }, map.box, open.box, grow.box), says,
-    h("div", { class: "nl-bar" }, quiz.button, reset),
-    folded(h("div", { class: "nl-bar" }, controls.init, controls.metric, controls.tolerance),
-      h("div", { class: "nl-answer" }, told), keyToCells(), h("p", { class: "nl-note" }, ORIGIN))));
+  root.append(map.hint, layOut({ controls, map, open, grow, says, told, quiz, reset }));
 
   /** Let the chosen cell become its chart, or the chart the cell. */
   function morph(now) {

@@ -50,14 +50,14 @@ function lowest(now) {
 }
 
 const WORST = 0.7; // nats above the best, where a cell has no color left
-/** Paint all cells: `usable` are the rates of each placement, `best` what the colors count from. */
-export function paintCells(at, now, usable, best, far) {
+/** Paint all cells: `fit` are the usable rates of each placement, `floor` what the colors count from. */
+export function paintCells(at, now, fit, floor, far) {
   const { values, rows, columns } = lowest(now);
   ROWS.forEach((placement, row) => at[placement].forEach((cell, rate) => {
-    const value = values[row][rate], split = cellAt({ ...now, placement, rate }).apart > far, good = usable[placement].includes(rate);
+    const value = values[row][rate], split = cellAt({ ...now, placement, rate }).apart > far, good = fit[placement].includes(rate);
     cell.paint({
       text: fmt(value), line: spark(runsOf({ ...now, placement, rate }), now.steps),
-      share: Math.min(1, Math.max(0, 1 - (value - best) / WORST)),
+      share: Math.min(1, Math.max(0, 1 - (value - floor) / WORST)),
       split, usable: good, top: value === rows[row], leads: value === columns[rate],
       selected: placement === now.placement && rate === now.rate,
       label: `${PLACEMENTS[placement].label}, rate ${rateText(rate)}, ${warmupText(now.warmup)}: `

@@ -1,5 +1,5 @@
 // The learning-rate map: what was measured, words for it, and the chart of the curves of a cell.
-import { clamp, fmt, h, path, scale } from "./core.js";
+import { clamp, h, path, scale } from "./core.js";
 
 // ---- what was measured ----
 export const { inits: INITS, warmups: WARMUPS, placements: ROWS, rates: RATES, moments: MOMENTS } = DATA;
