@@ -226,7 +226,7 @@ function layOut({ wire, flow, chart, formula, controls, words, quiz, reset }, op
     h("p", { class: "lead" }, h("b", {}, "Drag the norm along the wire.")),
     controls.placement, quiz.box,
     h("div", { class: "main" }, wire.box, h("div", {}, flow.view)),
-    h("div", { class: "nl-bar" }, controls.depth, controls.moment),
+    h("div", { class: "nl-bar settings" }, controls.depth, controls.moment),
     words.says,
     h("div", { class: "nl-bar" }, quiz.button, reset), more);
 }

@@ -216,7 +216,7 @@ function render({ model, el }) {
   const [root, unframe] = frame(el, "rates", CSS, "Learning-rate map: which rates train which placement, after how many steps");
   const st = store(model, SPEC, perFrame(update));
   const say = speaker(root), report = reporter(model);
-  let width = 0, wasOpen = false, asked = "";
+  let width = 0, shown = false, wasOpen = false, asked = "";
 
   const controls = makeControls(st), map = makeMap(st), grow = growth();
   const open = makeOpen(() => st.set({ opened: false }), "figure" in el.dataset);
@@ -234,23 +234,25 @@ function render({ model, el }) {
   });
   root.append(map.hint, layOut({ controls, map, open, grow, says, told, quiz, reset }));
 
-  /** Let the chosen cell become its chart, or the chart the cell. */
-  function morph(now) {
+  /** Let the chosen cell become its chart, or the chart the cell; what opens with the page does not move. */
+  function morph(now, moving) {
     const cell = map.cell(), at = root.querySelector(".map").getBoundingClientRect(), from = cell.getBoundingClientRect();
     const small = { left: from.left - at.left, top: from.top - at.top, width: from.width, height: from.height };
     const held = root.getRootNode().activeElement;
     open.box.hidden = false; // to know where its chart will be
     const large = open.draw(now, width), line = spark(runsOf(now), LAST);
     open.box.hidden = !now.opened;
-    root.classList.add("growing");
     map.box.inert = now.opened;
-    map.box.classList.remove("behind");
-    grow.go(...(now.opened ? [small, large] : [large, small]), line, now.placement, () => {
+    const done = () => {
       root.classList.remove("growing");
       map.box.classList.toggle("behind", now.opened);
       if (map.box.contains(held) && now.opened) open.back.focus({ preventScroll: true });
       if (open.box.contains(held) && !now.opened) map.focus();
-    });
+    };
+    if (!moving) return done();
+    root.classList.add("growing");
+    map.box.classList.remove("behind");
+    grow.go(...(now.opened ? [small, large] : [large, small]), line, now.placement, done);
   }
 
   function update() {
@@ -262,8 +264,9 @@ function render({ model, el }) {
     open.show(now);
     if (width && wasOpen !== now.opened) {
       wasOpen = now.opened;
-      morph(now);
+      morph(now, shown);
     } else if (width && now.opened) open.draw(now, width);
+    shown = width > 0;
     report(stats(now));
     say(asked || `${said()} ${says.textContent} ${open.spoken()}`);
   }

@@ -71,18 +71,17 @@ export function makeStorage(moved) {
   const fixed = h(":g"), grid = h(":g"), [falls, above, dots] = ["move", "dots exact", "dots kept"].map((name) => h(":path", { class: name }));
   const count = h(":text", { class: "count", y: ABOVE + 34 }), bad = h(":text", { class: "bad", y: GROUND - 8, "text-anchor": "middle" });
   node.append(grid, fixed, above, h(":g", { class: "nl-answer" }, falls, dots, count, bad));
-  let now = null, stop = () => {}, from = null;
+  let now = null, stop = () => {}, from = 0;
   node.addEventListener("pointerdown", (event) => {
     from = event.clientX;
     node.setPointerCapture(event.pointerId);
   });
   node.addEventListener("pointermove", (event) => {
-    const steps = event.buttons && from !== null ? Math.trunc((event.clientX - from) / 26) : 0;
+    const steps = event.buttons ? Math.trunc((event.clientX - from) / 26) : 0; // none once a swipe scrolls
     if (!steps) return;
     from += 26 * steps;
     moved(steps);
   });
-  node.addEventListener("pointercancel", () => (from = null)); // it was a swipe that scrolls
 
   function place(spots) {
     now = spots;
