@@ -352,9 +352,13 @@ def test_dragging_reads_level_after_level(figure):
     fig.settle()
     assert fig.get("level") == 16
     fig.page.mouse.up()
-    fig.page.mouse.move(x, box["y"] + 200)
+    fig.page.mouse.move(x, box["y"] + 200)  # what a mouse passes is shown, and not kept
     fig.settle()
     assert fig.get("level") == 16
+    passed = START["xavier"]["pre"]["16"]["rms"][round(16 * (296 - 200) / (296 - 34))]
+    assert fig.root.locator(".rivers .tag").first.text_content() == f"{passed:.2f}"
+    fig.page.mouse.move(1, 1)
+    fig.settle()
     told = fig.stats()
     tags = fig.root.locator(".rivers .tag").all_text_contents()
     assert float(tags[0]) == pytest.approx(told["residual_rms"], rel=1e-2)

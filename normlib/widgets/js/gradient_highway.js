@@ -1,5 +1,5 @@
 // The gradient highway: drag norms along the wire, see what flows up through all blocks, and down.
-import { attr, button, checked, clamp, fmt, folded, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
+import { attr, button, checked, fmt, folded, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
 import { PLACEMENT_NAMES, apart, change, equation, factor, factors, nearest, quantity, times } from "./gradient_highway_parts.js";
 import { charts } from "./gradient_highway_charts.js";
 import { rivers } from "./gradient_highway_rivers.js";
@@ -240,7 +240,7 @@ function render({ model, el }) {
   const controls = makeControls(st), words = makeWords(st);
   const wire = wiring((placement) => st.set({ placement }));
   const formula = h("p", { class: "formula" }), chart = charts();
-  const flow = rivers((share) => st.set({ level: Math.round(clamp(share, 0, 1) * lookUp(st.get).depth) }));
+  const flow = rivers((share) => st.set({ level: Math.round(share * lookUp(st.get).depth) }));
   const quiz = guess(QUESTIONS, (state) => st.set(state), (question) => {
     asked = question;
     update();

@@ -58,15 +58,22 @@ function tint(power) {
   return `stop-color:color-mix(in oklab, var(${power < 0 ? "--neg" : "--pos"}) ${(100 * share).toFixed(0)}%, var(--mute))`;
 }
 
-/** A pointer on the picture reads a level: `moved` gets its share of the height. A swipe only scrolls. */
-function readOff(view, moved) {
-  const read = (event) => moved((BOTTOM - event.clientY + view.getBoundingClientRect().top) / (BOTTOM - TOP));
+/**
+ * A pointer on the picture reads a level: `moved` gets its share of the height, `passed` where a mouse
+ * only passes, and undefined when it leaves. A swipe scrolls and reads nothing.
+ */
+function readOff(view, moved, passed) {
+  const shareAt = (event) => clamp((BOTTOM - event.clientY + view.getBoundingClientRect().top) / (BOTTOM - TOP), 0, 1);
+  const read = (event) => moved(shareAt(event));
   view.addEventListener("pointerdown", (event) => {
     if (event.pointerType === "touch") return;
     view.setPointerCapture(event.pointerId);
     read(event);
   });
-  view.addEventListener("pointermove", (event) => event.buttons && event.pointerType !== "touch" && read(event));
+  view.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch") (event.buttons ? moved : passed)(shareAt(event));
+  });
+  view.addEventListener("pointerleave", () => passed());
   view.addEventListener("click", read); // of a finger, too
 }
 
@@ -92,8 +99,8 @@ export function rivers(moved) {
   const lost = h(":text", { class: "lost nl-answer", "text-anchor": "middle", y: TALL / 2 });
   view.append(defs, rail, blocks, norms, fixed,
     h(":g", { class: "nl-answer" }, before, shapes, drops, cross, tags), words, lost);
-  readOff(view, moved);
-  let room, now = null, stop = () => {};
+  readOff(view, moved, (share) => read && lookAt(share === undefined ? read.level : Math.round(share * read.depth)));
+  let room, now = null, read = null, stop = () => {};
 
   function drawNow(sizes) {
     now = sizes;
@@ -134,9 +141,14 @@ export function rivers(moved) {
     stop = tween(500, (share) => drawNow(share === 1 ? next : next.map((list, i) => between(from[i], list, share))));
   }
 
-  /** The level that is read, with its two numbers beside the rivers. */
+  /** The level that is read. */
   function mark({ depth, profile }, level) {
-    const y = levelY(level, depth);
+    read = { depth, profile, level };
+    lookAt(level);
+  }
+  /** A level with its two numbers on the rivers. */
+  function lookAt(level) {
+    const { depth, profile } = read, y = levelY(level, depth);
     attr(cross, { y1: y, y2: y });
     cross.style.display = profile ? "" : "none";
     tags.forEach((tag, i) => {
