@@ -352,6 +352,7 @@ def test_dragging_reads_level_after_level(figure):
     fig.settle()
     assert fig.get("level") == 16
     fig.page.mouse.up()
+    fig.settle()
     fig.page.mouse.move(x, box["y"] + 200)  # what a mouse passes is shown, and not kept
     fig.settle()
     assert fig.get("level") == 16
