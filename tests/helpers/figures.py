@@ -103,6 +103,12 @@ class Mounted:
         """The words and numbers that a reader sees before anything is unfolded."""
         return self.root.evaluate(SEEN)
 
+    def unfold(self):
+        """Open what stands under "More"; the figure itself."""
+        self.root.locator(".nl-more > summary").click()
+        self.settle()
+        return self
+
     def tap(self, target):
         """Tap with a finger, and wait for the click that the browser makes of it in its own time.
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,55 +9,11 @@ import traitlets
 from axe_playwright_python.sync_playwright import Axe
 
 import _figure_data as figure_data
+from highway import DATA, NAME, START, agree, factors, radio, times, wide
 from normlib.gpt import GPT, GPTConfig, probes
 from normlib.widgets import GradientHighway
 
-NAME = "GradientHighway"
-
-ROOT = Path(__file__).parents[2]
-
-DATA = json.loads((figure_data.DATA / "gradient_highway.json").read_text(encoding="utf-8"))
-START = DATA["start"]["measured"]
 MINE = {"residual_rms": [1, 2, 4], "stream_grad_norm": [8, 2, 1], "grad_norm": [3, 1]}
-
-
-def factors(one):
-    rms, gradient, weight = one["rms"], one["gradient"], one.get("weight")
-    return {
-        "gradient_factor": gradient[0] / gradient[-1],
-        "stream_factor": rms[-1] / rms[0],
-        "weight_factor": weight[0] / weight[-1] if weight else None,
-    }
-
-
-def agree(told, one):
-    expected = factors(one)
-    for name, value in expected.items():
-        assert told[name] == (value and pytest.approx(value, rel=1e-9)), name
-
-
-def radio(fig, label):
-    return fig.root.get_by_role("radio", name=label, exact=True)
-
-
-def unfolded(fig):
-    """The figure with what stands under "More"."""
-    fig.root.locator(".nl-more > summary").click()
-    fig.settle()
-    return fig
-
-
-def wide(fig, river):
-    """Half the width of a river at every level, from the embeddings to the loss, in pixels."""
-    outline = fig.root.locator(f"path.river.{river}").get_attribute("d")
-    xs = [float(point.split()[0]) for point in outline.strip("Mz").split("L")]
-    half = len(xs) // 2
-    return [(right - left) / 2 for left, right in zip(xs[:half], xs[half:][::-1], strict=True)]
-
-
-def times(factor):
-    """A factor between 1 and 100 as the figure writes it."""
-    return f"×{factor:.1f}" if factor < 9.95 else f"×{factor:.2g}"
 
 
 def test_the_data_are_those_of_the_results():
@@ -82,7 +37,7 @@ def test_the_default_makes_the_point(figure):
         f"Without any norm it explodes: ×{none / 1e6:.1f} million."
     )
     assert fig.root.locator(".factor").all_text_contents() == [up, down]
-    unfolded(fig)
+    fig.unfold()
     assert fig.root.locator("path.live").count() == 2
     assert fig.root.locator("path.ghost").count() == 10  # five placements, "none" among them
     assert fig.root.locator(".formula").inner_text() == "x ← x + F(N(x))"
@@ -155,7 +110,7 @@ def test_training_closes_the_highway_of_post_norm(figure):
     assert one["loss"] > DATA["trained"]["unigram"] - 0.05
     assert "no better than letter frequencies" in fig.text()
     assert min(wide(fig, "gradient")) < 2
-    unfolded(fig)
+    fig.unfold()
     assert fig.root.locator("path.before").count() == 2
 
 
@@ -165,7 +120,7 @@ def test_diverged_runs_are_counted_and_said(figure):
     fig = figure(NAME, traits={"placement": "none", "depth": 24, "moment": "trained"})
     assert measured["24"]["diverged"] == seeds
     assert f"✕ All {seeds} runs diverged" in fig.text()
-    unfolded(fig)
+    fig.unfold()
     assert fig.root.locator("text.lost").all_text_contents() == ["✕ all runs diverged"] * 2
     assert fig.stats()["gradient_factor"] is None
     fig.set(depth=12)
@@ -175,7 +130,7 @@ def test_diverged_runs_are_counted_and_said(figure):
 
 
 def test_every_measured_state_is_drawn_and_told(figure):
-    fig = unfolded(figure(NAME, reduced_motion="reduce"))
+    fig = figure(NAME, reduced_motion="reduce").unfold()
     for init, placements in START.items():
         for placement, depths in placements.items():
             for depth, one in depths.items():
@@ -187,185 +142,6 @@ def test_every_measured_state_is_drawn_and_told(figure):
                     assert "too large for float32" in text
     assert fig.page.faults == []
     agree(fig.stats(), START["gpt2"]["none"]["32"])
-
-
-@pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
-def test_norms_are_put_on_the_wire(figure, way):
-    fig = unfolded(figure(NAME, has_touch=way == "touch", reduced_motion="reduce"))
-
-    def press(label):
-        slot = fig.root.get_by_role("button", name=label)
-        if way == "keyboard":
-            slot.focus()
-            fig.page.keyboard.press("Enter")
-            fig.settle()
-        elif way == "touch":
-            fig.tap(slot)
-        else:
-            slot.click()
-            fig.settle()
-        return fig.get("placement"), fig.root.locator(".formula").inner_text()
-
-    after, before, on = "after the sublayer", "before the sublayer", "on the highway, after"
-    assert press(after) == ("peri", "x ← x + N(F(N(x)))")
-    assert press(before) == ("reordered", "x ← x + N(F(x))")
-    assert press(after) == ("none", "x ← x + F(x)")
-    assert press(on) == ("post", "x ← N(x + F(x))")
-    assert press("Weight α") == ("deepnorm", "x ← N(α x + F(x)), α = 2.38")
-    assert math.isclose((2 * 16) ** 0.25, 2.38, abs_tol=0.005)
-    assert fig.root.get_by_role("button", name=before).is_disabled()  # nobody measured that
-    assert press("Weight α")[0] == "post"
-    assert press(on)[0] == "none"
-    assert press(before)[0] == "pre"
-
-
-SLOTS = {"in": "before the sublayer", "out": "after the sublayer", "sum": "highway, after"}
-
-
-def middle(node):
-    box = node.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-@pytest.mark.parametrize("way", ["mouse", "touch"])
-def test_norms_are_dragged_along_the_wire_and_off_it(figure, way):
-    """Whatever nobody measured is passed by; the norm lies where it was let go, or was last."""
-    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
-    wire = fig.page.context.new_cdp_session(fig.page)
-
-    def touch(kind, *point):
-        points = [{"x": point[0], "y": point[1]}] if point else []
-        wire.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-
-    def spot(name):
-        node = fig.root.locator(".spare") if name == "off" else None
-        return middle(node or fig.root.get_by_role("button", name=SLOTS[name]))
-
-    def drag(start, end):
-        """The placements that are passed on the way."""
-        (x, y), (to_x, to_y), passed = spot(start), spot(end), []
-        if end == "off":
-            to_x += 120
-        touch("Start", x, y) if way == "touch" else fig.page.mouse.move(x, y)
-        way == "touch" or fig.page.mouse.down()
-        for i in range(1, 21):
-            at = x + (to_x - x) * i / 20, y + (to_y - y) * i / 20
-            touch("Move", *at) if way == "touch" else fig.page.mouse.move(*at)
-            fig.settle()
-            if fig.get("placement") not in passed[-1:]:
-                passed.append(fig.get("placement"))
-        assert fig.root.locator(".held").is_visible()
-        touch("End") if way == "touch" else fig.page.mouse.up()
-        fig.settle()
-        assert not fig.root.locator(".held").is_visible()
-        assert fig.get("placement") == passed[-1]
-        return passed
-
-    assert drag("in", "out") == ["pre", "reordered"]
-    assert drag("out", "sum")[-1] == "post"
-    assert drag("sum", "in")[-1] == "pre"
-    assert drag("off", "out")[-1] == "peri"
-    assert drag("in", "off")[-1] == "reordered"
-    assert drag("out", "off")[-1] == "none"
-    assert drag("off", "sum")[-1] == "post"
-    assert drag("off", "in") == ["post"]  # a second one beside it was never measured
-    assert fig.root.get_by_role("button", name=SLOTS["sum"]).get_attribute("aria-pressed") == "true"
-    wire.detach()
-
-
-def test_a_swipe_over_the_rivers_scrolls_and_reads_nothing(figure):
-    traits = {"level": 3}
-    fig = figure(NAME, traits=traits, width=390, height=844, has_touch=True, is_mobile=True)
-    fig.page.evaluate("document.body.style.paddingBottom = '2000px'")
-    before = fig.page.evaluate("scrollY")
-    fig.swipe(fig.root.locator(".rivers"), 0, -150)
-    fig.rest()
-    assert fig.page.evaluate("scrollY") > before
-    assert fig.get("level") == 3
-
-
-@pytest.mark.parametrize("way", ["mouse", "touch"])
-def test_every_control_by_hand(figure, way):
-    fig = unfolded(figure(NAME, has_touch=way == "touch", reduced_motion="reduce"))
-
-    def press(label):
-        target = radio(fig, label)
-        fig.tap(target) if way == "touch" else target.click()
-        fig.settle()
-
-    for label, state in [
-        ("DeepNorm", ("placement", "deepnorm")),
-        ("GPT-2", ("init", "gpt2")),
-        ("weights", ("metric", "weights")),
-        ("after training", ("moment", "trained")),
-    ]:
-        press(label)
-        assert fig.get(state[0]) == state[1]
-        assert radio(fig, label).is_checked() or radio(fig, label).is_disabled()
-    assert fig.get("depth") in DATA["trained"]["depths"]
-    assert radio(fig, "GPT-2").is_disabled()  # not trained from there
-    fig.move_slider("Blocks", 2)
-    assert (fig.get("depth"), fig.get("level")) == (24, 12)  # still half-way up
-    fig.move_slider("Level", 24)
-    assert "24 of 24" in fig.text()
-    box = fig.root.locator(".rivers").bounding_box()
-    at = (box["x"] + box["width"] / 2, box["y"] + 296)
-    fig.page.touchscreen.tap(*at) if way == "touch" else fig.page.mouse.click(*at)
-    fig.settle()
-    assert fig.get("level") == 0
-    press("at the start")
-    agree(fig.stats(), START["gpt2"]["deepnorm"][str(fig.get("depth"))])
-    fig.root.get_by_role("button", name="Reset").click()
-    fig.settle()
-    names = ("placement", "depth", "init", "moment", "metric", "level")
-    assert [fig.get(name) for name in names] == ["pre", 16, "xavier", "start", "stream", 8]
-
-
-def test_every_control_by_keyboard(figure):
-    fig = unfolded(figure(NAME, reduced_motion="reduce"))
-    for label, key, trait, value in [
-        ("Pre", "ArrowRight", "placement", "peri"),
-        ("Xavier", "ArrowRight", "init", "gpt2"),
-        ("stream", "ArrowRight", "metric", "weights"),
-        ("at the start", "ArrowRight", "moment", "trained"),
-    ]:
-        radio(fig, label).focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-    for label, key, trait, value in [("Blocks", "Home", "depth", 6), ("Level", "End", "level", 6)]:
-        fig.root.get_by_label(label).first.focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-
-
-def test_dragging_reads_level_after_level(figure):
-    fig = figure(NAME)
-    box = fig.root.locator(".rivers").bounding_box()
-    x = box["x"] + 300
-    fig.page.mouse.move(x, box["y"] + 296)
-    fig.page.mouse.down()
-    fig.settle()
-    assert fig.get("level") == 0
-    fig.page.mouse.move(x, box["y"] + 34)
-    fig.settle()
-    assert fig.get("level") == 16
-    fig.page.mouse.up()
-    fig.settle()
-    fig.page.mouse.move(x, box["y"] + 200)  # what a mouse passes is shown, and not kept
-    fig.settle()
-    assert fig.get("level") == 16
-    passed = START["xavier"]["pre"]["16"]["rms"][round(16 * (296 - 200) / (296 - 34))]
-    assert fig.root.locator(".rivers .tag").first.text_content() == f"{passed:.2f}"
-    fig.page.mouse.move(1, 1)
-    fig.settle()
-    told = fig.stats()
-    tags = fig.root.locator(".rivers .tag").all_text_contents()
-    assert float(tags[0]) == pytest.approx(told["residual_rms"], rel=1e-2)
-    assert float(tags[1]) == pytest.approx(told["stream_grad_norm"], rel=3e-2)
-    assert told["residual_rms"] == START["xavier"]["pre"]["16"]["rms"][16]
-    assert told["grad_norm"] == START["xavier"]["pre"]["16"]["weight"][15]
 
 
 def test_a_model_of_the_reader_is_drawn(figure):
@@ -441,7 +217,7 @@ def test_questions_have_the_answers_of_the_data(figure):
     assert 7 < peri[-1] < 9
     assert max(pre) == max(pre[:8]) > 1.5 * max(pre[-8:])
     fig = figure(NAME, reduced_motion="reduce")
-    unfolded(fig)
+    fig.unfold()
     hidden = ".nl-says, .ends text, path.river, .rain, .views, .reading"
     rights = ["over a million times", "about 8", "one of the first blocks", "almost nothing"]
     shown = ["none", "peri", "pre", "post"]

@@ -9,65 +9,26 @@ import traitlets
 
 import _figure_data as figure_data
 import normlib as nl
-from figures import mounted
 from normlib.results import Run
 from normlib.widgets import LearningRateMap
-from normlib.widgets.training_race import CHOICES as RACE_CHOICES
+from rate_map import (
+    DATA,
+    MOMENTS,
+    NAME,
+    RATES,
+    ROWS,
+    WARMUPS,
+    ahead,
+    cell,
+    losses,
+    own_best,
+    runs_of,
+    usable,
+    value,
+    where,
+)
 
-NAME = "LearningRateMap"
-
-DATA = json.loads((figure_data.DATA / "learning_rate_map.json").read_text(encoding="utf-8"))
-RATES, ROWS, MOMENTS = DATA["rates"], DATA["placements"], DATA["moments"]
-WARMUPS = DATA["warmups"]
 CURVE = {"steps": [0, 100, 200], "loss": [5.0, 3.0, 2.4]}
-
-
-def runs_of(placement, rate, warmup=100, init="xavier"):
-    """For each seed of a cell its losses, one per moment."""
-    by_warmup = DATA["loss"][DATA["inits"].index(init)][WARMUPS.index(warmup)]
-    return by_warmup[ROWS.index(placement)][rate]
-
-
-def losses(placement, rate, warmup=100, steps=2000, init="xavier"):
-    return [run[MOMENTS.index(steps)] for run in runs_of(placement, rate, warmup, init)]
-
-
-def own_best(placement, steps=2000, init="xavier"):
-    """The lowest median of a placement, and where that is."""
-    cells = ((w, r) for w in WARMUPS for r in range(len(RATES)))
-    return min((median(losses(placement, r, w, steps, init)), RATES[r], w) for w, r in cells)
-
-
-def usable(placement, warmup=100, tolerance=0.2, steps=2000, init="xavier"):
-    limit = min(own_best(p, steps, init)[0] for p in ROWS) + tolerance
-    cells = [losses(placement, i, warmup, steps, init) for i in range(len(RATES))]
-    return [rate for rate, cell in zip(RATES, cells, strict=True) if max(cell) <= limit]
-
-
-def ahead(placement, rival, rate, warmup=100, init="xavier"):
-    """In how many seeds the first is lower than the second, at each moment."""
-    pairs = zip(*(runs_of(p, rate, warmup, init) for p in (placement, rival)), strict=True)
-    wins = [[a < b for a, b in zip(*pair, strict=True)] for pair in pairs]
-    return [sum(moment) for moment in zip(*wins, strict=True)]
-
-
-def cell(fig, placement, rate):
-    return fig.root.locator(".row:not(.head)").nth(ROWS.index(placement)).locator(".cell").nth(rate)
-
-
-def value(fig, placement, rate):
-    return cell(fig, placement, rate).locator(".value").text_content()
-
-
-def unfolded(fig):
-    """The figure with what stands under "More"."""
-    fig.root.locator(".nl-more > summary").click()
-    fig.settle()
-    return fig
-
-
-def where(fig):
-    return fig.get("placement"), fig.get("rate"), fig.get("warmup")
 
 
 def test_the_data_are_those_of_the_results():
@@ -116,22 +77,6 @@ def test_the_default_shows_the_order_turn(figure):
         )
 
 
-@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
-@pytest.mark.parametrize("opened", [False, True])
-def test_it_is_a_stage(figure, size, opened):
-    """Wholly in view, with few words: the picture says the rest."""
-    traits = {"opened": opened}
-    touch = size[0] == 390  # controls are larger there
-    size = {"width": size[0], "height": size[1]}
-    fig = figure(NAME, traits=traits, **size, has_touch=touch, reduced_motion="reduce")
-    most = 760 if touch else 620
-    assert fig.root.bounding_box()["height"] <= most
-    assert len(fig.words()) <= (80 if opened else 60)
-    fig.root.get_by_role("button", name="Guess first").click()
-    fig.settle()
-    assert fig.root.bounding_box()["height"] <= most
-
-
 @pytest.mark.parametrize("steps", MOMENTS)
 def test_the_headline_is_read_off_the_cells(figure, steps):
     """The best of each row has a ring and stands in the sentence, the lowest first."""
@@ -149,73 +94,6 @@ def test_the_headline_is_read_off_the_cells(figure, steps):
             assert ("leads" in kinds) == (loss == min(medians[p][rate] for p in ROWS))
     ring = fig.root.locator(".cell.top .value").all_text_contents()
     assert all(shown in said for shown in ring)
-
-
-def test_a_cell_opens_into_its_curves_and_closes(figure):
-    """What is small in the cell becomes the chart, within 600 ms, and the focus goes along."""
-    fig = figure(NAME)
-    node = cell(fig, "peri", 2)
-    small = node.locator(".spark path").get_attribute("d")
-    assert small.count("M") == len(runs_of("peri", 2))
-    node.click()
-    fig.settle()
-    grow = fig.root.locator(".grow")
-    first = grow.bounding_box()
-    assert grow.locator("path").get_attribute("d") == small
-    fig.page.clock.run_for(150)
-    assert grow.bounding_box()["width"] > first["width"] > node.bounding_box()["width"]
-    fig.rest(600)
-    assert not grow.is_visible()
-    assert fig.get("opened") is True
-    assert where(fig) == ("peri", 2, 100)
-    assert fig.root.locator(".open b").first.inner_text() == "Peri, rate 0.002"
-    assert not node.is_visible()
-    back = fig.root.get_by_role("button", name="Back")
-    back.focus()
-    fig.page.keyboard.press("Escape")
-    fig.rest()
-    assert fig.get("opened") is False
-    assert node.is_visible()
-    assert (
-        fig.root.locator(".cell:focus").get_attribute("aria-label").startswith("Peri, rate 0.002")
-    )
-    fig.page.keyboard.press("Enter")
-    fig.rest()
-    assert fig.get("opened") is True
-    assert fig.root.locator("button:focus").inner_text() == "Back"
-
-
-def test_a_cell_that_is_open_from_the_start_does_not_move(figure):
-    fig = figure(NAME, traits={"opened": True})
-    assert not fig.root.locator(".grow").is_visible()
-    assert fig.root.locator(".curves").is_visible()
-    assert not cell(fig, "post", 1).is_visible()
-
-
-def test_a_cell_trains_in_the_race(stage):
-    """The same settings, and its rival beside it; the race is on the same page here."""
-    page = stage.gallery(
-        viewport={"width": 1280, "height": 900},
-        address=f"#{NAME}?placement=peri&rate=4&opened=true",
-    )
-    fig = mounted(page, NAME)
-    fig.rest()
-    fig.root.get_by_role("link", name="Train this").click()
-    race = mounted(page, "TrainingRace")
-    assert race.get("arms") == [
-        {"placement": p, "lr": RATES[4], "warmup": 100, "init": "xavier"} for p in ("peri", "pre")
-    ]
-    assert race.get("size") == "chapter"
-    assert race.root.locator(".nl-refused").count() == 0
-    for name, values in RACE_CHOICES.items():  # every cell can be raced
-        ours = {"placement": ROWS, "lr": RATES, "warmup": WARMUPS, "init": DATA["inits"]}
-        assert set(ours.get(name, [])) <= set(values)
-
-
-def test_the_race_is_elsewhere_on_other_pages(figure):
-    fig = figure(NAME, traits={"opened": True})
-    link = fig.root.get_by_role("link", name="Train this").get_attribute("href")
-    assert link.startswith("figures.html#TrainingRace?arms=")
 
 
 @pytest.mark.parametrize("state", [{}, {"steps": 200, "init": "gpt2", "metric": "worst"}])
@@ -282,78 +160,6 @@ def test_the_chart_has_every_seed_beside_the_other_placements(figure):
 
 def _paths(fig, kind):
     return [node.get_attribute("d") for node in fig.root.locator(f".curves path.{kind}").all()]
-
-
-def test_arrows_move_in_the_map_with_one_tab_stop(figure):
-    fig = figure(NAME)
-    assert fig.root.locator(".cell[tabindex='0']").count() == 1
-    cell(fig, "post", 1).focus()
-    for key, state in [
-        ("ArrowLeft", ("post", 0, 100)),
-        ("ArrowDown", ("pre", 0, 100)),
-        ("PageDown", ("pre", 0, 400)),
-        ("PageDown", ("pre", 0, 400)),
-        ("End", ("pre", 5, 400)),
-        ("ArrowRight", ("pre", 5, 400)),
-        ("ArrowUp", ("post", 5, 400)),
-        ("PageUp", ("post", 5, 100)),
-        ("Home", ("post", 0, 100)),
-    ]:
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert where(fig) == state, key
-        now = fig.root.locator(".cell:focus")
-        assert now.get_attribute("aria-selected") == "true"
-        assert now.get_attribute("tabindex") == "0"
-    assert fig.root.locator(".cell[tabindex='0']").count() == 1
-
-
-@pytest.mark.parametrize("way", ["mouse", "touch"])
-def test_every_control_by_hand(figure, way):
-    fig = figure(NAME, width=390 if way == "touch" else 1280, has_touch=way == "touch")
-    unfolded(fig)
-
-    def press(node):
-        fig.tap(node) if way == "touch" else node.click()
-        fig.settle()
-
-    press(fig.root.get_by_role("radio", name="400", exact=True))
-    press(cell(fig, "deepnorm", 5))
-    assert where(fig) == ("deepnorm", 5, 400)
-    fig.rest()
-    press(fig.root.get_by_role("button", name="Back"))
-    fig.move_slider("Steps", 1)
-    press(fig.root.get_by_role("radio", name="GPT-2"))
-    assert (fig.get("steps"), fig.get("init")) == (200, "gpt2")
-    press(fig.root.get_by_role("radio", name="worst seed"))
-    assert value(fig, "pre", 1) == f"{max(losses('pre', 1, 400, 200, 'gpt2')):.2f}"
-    fig.move_slider("Usable", 0.5)
-    assert fig.stats()["usable"]["pre"][2] == usable("pre", 400, 0.5, 200, "gpt2")
-    press(fig.root.get_by_role("button", name="Reset"))
-    assert where(fig) == ("post", 1, 100)
-    names = ("steps", "init", "metric", "tolerance")
-    assert [fig.get(name) for name in names] == [2000, "xavier", "median", 0.2]
-
-
-def test_every_control_by_keyboard(figure):
-    fig = unfolded(figure(NAME))
-    for key, name, trait, value in [
-        ("ArrowRight", "100", "warmup", 400),
-        ("ArrowRight", "Xavier", "init", "gpt2"),
-        ("ArrowRight", "median", "metric", "worst"),
-    ]:
-        fig.root.get_by_role("radio", name=name, exact=True).focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-    for label, key, trait, wanted in [
-        ("Usable", "ArrowRight", "tolerance", pytest.approx(0.25)),
-        ("Steps", "ArrowLeft", "steps", 1000),
-    ]:
-        fig.root.get_by_label(label).and_(fig.page.locator("[type=range]")).focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == wanted
 
 
 def test_guessing_hides_the_answer_and_is_no_gate(figure):
