@@ -81,7 +81,7 @@ ALGORITHMS = {"one": _one_pass, "two": _two_pass, "welford": _welford, "shifted"
 
 
 def relative_error(variance, x):
-    """How far a variance is from that of the stored numbers; inf where nothing is left of it."""
+    """How far a variance is from that of some numbers; inf where theirs is 0."""
     right = float(np.var(x)) if np.isfinite(x).all() else math.nan
     if not math.isfinite(variance) or not math.isfinite(right):
         return math.nan

@@ -20,11 +20,12 @@ MOST_LEVELS = 300
 
 
 class GradientHighway(Figure):
-    """Put norms on the wire of a transformer block, and see what reaches the embeddings.
+    """Drag the norm along the wire of a transformer block, and see what reaches the embeddings.
 
     Shows one sublayer with its norms, and what was measured in GPTs of `normlib.gpt` with all
-    placements: the size of the residual stream and the gradients, level by level from the
-    embeddings (0) to the loss (`depth`). The other placements stay visible as dashed lines.
+    placements: the residual stream that goes up from the embeddings (0) to the loss (`depth`),
+    and the gradient that comes down, each as wide as it is large. Under *More* stand the same
+    numbers as curves, beside those of the other placements.
 
     Attributes
     ----------
@@ -40,10 +41,10 @@ class GradientHighway(Figure):
     level : int, default: 8
         The level that is read, from 0 to `depth`.
     metric : {"stream", "weights"}, default: "stream"
-        The gradient of the second chart: of the stream, or of the last weight of each block,
-        which was measured at the start only.
+        The gradient of the second chart under *More*: of the stream, or of the last weight of
+        each block, which was measured at the start only.
     mine : dict, optional
-        Your own model, drawn over the others, as `measure` makes it.
+        Your own model, drawn over the others in the charts, as `measure` makes it.
     stats : dict
         Written by the browser: ``gradient_factor``, gradient at the embeddings divided by that at
         the top; ``stream_factor``, RMS of the stream at the top divided by that at the
@@ -71,7 +72,7 @@ class GradientHighway(Figure):
         "whether every block gets a gradient: without any norm it explodes, with post-norm it may "
         "vanish in training, and with norms on the branch it passes."
     )
-    _room = (775, 1380)
+    _room = (577, 745)
 
     placement = t.Enum(MEASURED, "pre").tag(sync=True)
     depth = t.Enum([2, 4, 6, 8, 12, 16, 24, 32], 16).tag(sync=True)

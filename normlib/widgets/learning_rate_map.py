@@ -19,9 +19,10 @@ MOMENTS = (100, 200, 500, 1000, 2000)
 class LearningRateMap(Figure):
     """Which learning rates train which placement, and who leads after how many steps?
 
-    Shows the validation loss of GPTs of `normlib.gpt` for four placements and six rates, as three
-    maps, one for each warm-up; a click on a cell shows its runs on their way, one line for each
-    seed, beside those of the other placements. Every sentence below the maps is computed.
+    Shows the validation loss of GPTs of `normlib.gpt` for four placements and six rates, as a map
+    in whose cells stand their runs. A click on a cell opens it: its runs on their way, one line
+    for each seed, beside those of the other placements; and from there the race, `TrainingRace`,
+    trains such a model in the page. Every sentence is computed.
 
     Attributes
     ----------
@@ -30,9 +31,11 @@ class LearningRateMap(Figure):
     rate : int, default: 1
         Column of that cell, from 0 to 5: 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016.
     warmup : {0, 100, 400}, default: 100
-        Map of that cell: steps in which the rate rises to its value.
+        The map: steps in which the rate rises to its value.
     steps : {100, 200, 500, 1000, 2000}, default: 2000
         The budget: after how many steps the losses are read, in runs of 2000.
+    opened : bool, default: False
+        Whether the cell is open.
     init : {"xavier", "gpt2"}, default: "xavier"
         Initialization of the models.
     metric : {"median", "worst"}, default: "median"
@@ -41,10 +44,10 @@ class LearningRateMap(Figure):
         A rate is usable if every seed's loss is at most so many nats above the lowest median of
         all cells of this budget. From 0.05 to 0.5, in steps of 0.05.
     mine : normlib.results.Run, Runs, or a list of curves, optional
-        Your own loss curves, drawn over the others: at most 12, each a Run or a dictionary of
-        ``steps`` and ``loss``, and, if you like, ``label`` and ``diverged``. Kept as a list of
-        such dictionaries. A Run gives its validation losses on the way if it has more than two of
-        them (see `TrainConfig.measure_at`), and those of its batches otherwise.
+        Your own loss curves, drawn over the others in an open cell: at most 12, each a Run or a
+        dictionary of ``steps`` and ``loss``, and, if you like, ``label`` and ``diverged``. Kept as
+        a list of such dictionaries. A Run gives its validation losses on the way if it has more
+        than two of them (see `TrainConfig.measure_at`), and those of its batches otherwise.
     stats : dict
         Written by the browser. Of the cell: ``losses`` of its seeds, their ``median``, the
         ``worst``; ``ahead``, in how many of the ``pairs`` of seeds it is below pre-norm (pre-norm
@@ -67,12 +70,13 @@ class LearningRateMap(Figure):
         "post-norm from Xavier's weights, because they bear a larger rate, and behind it from "
         "GPT-2's."
     )
-    _room = (945, 1700)
+    _room = (545, 625)
 
     placement = t.Enum(PLACED, "post").tag(sync=True)
     rate = t.Int(1, min=0, max=5).tag(sync=True)
     warmup = t.Enum([0, 100, 400], 100).tag(sync=True)
     steps = t.Enum(MOMENTS, MOMENTS[-1]).tag(sync=True)
+    opened = t.Bool(False).tag(sync=True)
     init = t.Enum(["xavier", "gpt2"], "xavier").tag(sync=True)
     metric = t.Enum(["median", "worst"], "median").tag(sync=True)
     tolerance = Number(0.2, min=0.05, max=0.5).tag(sync=True)

@@ -1,7 +1,10 @@
 """The same formula in four number formats, by four algorithms."""
 
+from collections import Counter
+
 import traitlets as t
 
+from normlib.palette import LIGHT
 from normlib.widgets._base import Figure, Number
 from normlib.widgets._precision import ALGORITHMS, ROUND, numbers, relative_error, statistics
 
@@ -10,10 +13,11 @@ class PrecisionLab(Figure):
     """How much of a variance do a number format and an algorithm leave?
 
     64 seeded numbers are stored in a format of 64, 32 or 16 bits; then their variance is computed
-    with every operation rounded to that format. The reader moves the numbers away from 0 and sees
-    them snap to the numbers that the format has, the error of all four algorithms in all four
-    formats, the variance on the grid of numbers that it is picked from, and what the norm returns.
-    Far from 0, E[x²] − E[x]² in float32 loses every digit and turns negative, two passes do not.
+    with every operation rounded to that format. The reader pushes the numbers away from 0 and sees
+    them collapse onto those that the format has; below, what the norm makes of them by each of
+    four algorithms, and the whole error of the variance, storing included. Near 200 bfloat16 has
+    one number in each unit, and 64 numbers become five; near 5000 E[x²] − E[x]² in float32 loses
+    every digit, although storing loses hardly anything.
 
     Parameters
     ----------
@@ -35,8 +39,8 @@ class PrecisionLab(Figure):
     ----------
     stats : dict
         Written by the page: the computed "mean", "var" and "rstd" = 1/√(var + eps); the "error" of
-        the variance relative to that of the stored numbers, and the "output" norm's standard
-        deviation. None stands for what is not a finite number.
+        the variance relative to that of the numbers before they were stored, and the "output"
+        norm's standard deviation. None stands for what is not a finite number.
 
     Examples
     --------
@@ -48,28 +52,32 @@ class PrecisionLab(Figure):
 
     _file = "precision_lab"
     _alt = (
-        "The variance of numbers around 5000 with a spread of 1, in float32: E[x²] − E[x]² gets no "
-        "digit right and may turn out negative, while two passes keep six digits. "
-        "The error of one pass grows with the square of the offset."
+        "64 numbers around 200 with a spread of 1 become five when they are stored as bfloat16. "
+        "In float32 storing loses little, but the error of E[x²] − E[x]² grows with the square of "
+        "the offset: around 5000 no digit of the variance is right, while two passes keep four."
     )
-    _room = (700, 900)
+    _room = (545, 640)
 
-    offset = Number(5000.0, min=0, max=1e5).tag(sync=True)
+    offset = Number(200.0, min=0, max=1e5).tag(sync=True)
     spread = Number(1.0, min=1e-3, max=100).tag(sync=True)
-    dtype = t.Enum([*ROUND], "float32").tag(sync=True)
+    dtype = t.Enum([*ROUND], "bfloat16").tag(sync=True)
     algorithm = t.Enum([*ALGORITHMS], "one").tag(sync=True)
     eps = Number(1e-5, min=0, max=1).tag(sync=True)
     seed = t.Int(1, min=0, max=999999).tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
     def _still(self, plt):
-        """Draw the error against the offset, for all algorithms in float32."""
-        drawing, ax = plt.subplots()
+        """Draw the numbers on their grid, and the error of all algorithms against the offset."""
+        drawing, (grid, ax) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(2, 3))
+        stored = Counter(map(ROUND["bfloat16"], numbers(1, 200.0, 1.0)))
+        for value, count in stored.items():
+            grid.plot([value] * count, range(1, count + 1), ".", color=LIGHT["acc"])
+        grid.set(xlabel="stored as bfloat16", ylabel="how many of 64")
         offsets = [10 ** (k / 4) for k in range(21)]
         names = {"one": "one pass", "welford": "Welford", "two": "two passes", "shifted": "shifted"}
         for algorithm, name in names.items():
             ax.loglog(offsets, [_median_error(o, algorithm) for o in offsets], label=name)
-        ax.axhline(1, color="#596273", linestyle="-", linewidth=0.8)
+        ax.axhline(1, color=LIGHT["mute"], linestyle="-", linewidth=0.8)
         ax.set(xlabel="offset (spread 1)", ylabel="relative error of the variance")
         ax.set_title("float32, median of five draws", fontsize=10)
         ax.legend()
@@ -77,9 +85,11 @@ class PrecisionLab(Figure):
 
 
 def _median_error(offset, algorithm):
+    """Of the variance in float32, relative to that of the numbers before they were stored."""
     errors = []
     for seed in range(1, 6):
-        x = [ROUND["float32"](value) for value in numbers(seed, offset, 1.0)]
-        _, variance = statistics(x, algorithm, ROUND["float32"])
+        x = numbers(seed, offset, 1.0)
+        stored = [ROUND["float32"](value) for value in x]
+        _, variance = statistics(stored, algorithm, ROUND["float32"])
         errors.append(max(relative_error(variance, x), 1e-9))
     return sorted(errors)[2]

@@ -33,6 +33,17 @@ DRAWN = """() => new Promise((done) => new IntersectionObserver((seen, observer)
     observer.disconnect();
     done();
 }).observe(document.body))"""
+# What a reader sees: without what is clipped for the screen reader, and without what is folded.
+SEEN = """(root) => {
+    const seen = root.cloneNode(true);
+    root.parentNode.append(seen);
+    for (const node of seen.querySelectorAll("*"))
+        if (getComputedStyle(node).clipPath === "inset(50%)") node.remove();
+    for (const node of seen.querySelectorAll("details > :not(summary)")) node.remove();
+    const words = seen.innerText.split(/\\s+/).filter(Boolean);
+    seen.remove();
+    return words;
+}"""
 COUNT_CLICKS = "window.clicks = 0; addEventListener('click', () => clicks++, true);"
 
 
@@ -95,6 +106,16 @@ class Mounted:
     def text(self):
         """All that the figure says."""
         return self.root.inner_text()
+
+    def words(self):
+        """The words and numbers that a reader sees before anything is unfolded."""
+        return self.root.evaluate(SEEN)
+
+    def unfold(self):
+        """Open what stands under "More"; the figure itself."""
+        self.root.locator(".nl-more > summary").click()
+        self.settle()
+        return self
 
     def tap(self, target):
         """Tap with a finger, and wait for the click that the browser makes of it in its own time.
@@ -211,8 +232,9 @@ class Stage:
         put(page, self.book, name, traits, twice, address)
         return mounted(page, name)
 
-    def gallery(self, **options):
+    def gallery(self, address="", **options):
         """Open the gallery itself, as it was built."""
         page = self.page(**options)
-        page.goto((self.book / "book" / "figures.html").as_uri(), wait_until="load")
+        gallery = (self.book / "book" / "figures.html").as_uri()
+        page.goto(gallery + address, wait_until="load")
         return page

@@ -12,16 +12,24 @@ WAYS = {
     "LearningRateMap": ["GPT-2", "worst seed"],
     "LayerNormGeometry": ["as they are", "RMSNorm"],
     "BatchDependence": ["evaluation", "Draw another batch"],
-    "PrecisionLab": ["Welford, bfloat16", "Other numbers"],
+    "PrecisionLab": ["Welford", "Other numbers"],
     "GradientHighway": ["Post", "weights"],
 }
 linked = pytest.mark.parametrize("name", WAYS)
 
 
+def unfold(one, opened):
+    """Open or close what stands under "More"."""
+    all_of_them = "(root, opened) => root.querySelectorAll('details').forEach(d => d.open = opened)"
+    one.root.evaluate(all_of_them, opened)
+
+
 def press(one, label):
+    unfold(one, True)
     control = one.root.get_by_role("radio", name=label, exact=False)
     control = control.or_(one.root.get_by_role("checkbox", name=label, exact=True))
     control.or_(one.root.get_by_role("button", name=label, exact=True)).first.click()
+    unfold(one, False)
     one.settle()
 
 
@@ -64,6 +72,24 @@ def test_a_link_on_the_same_page_is_followed(figure):
     one.settle()
     chosen = one.root.locator(".cell.selected").get_attribute("aria-label")
     assert chosen.startswith("Pre, rate 0.016, 100 steps of warm-up")
+
+
+def test_a_bare_name_leads_to_its_figure(stage):
+    """From elsewhere, and on the page itself; the state stays as it is."""
+    page = stage.gallery(viewport={"width": 1280, "height": 900})
+    for name in ("GradientHighway", "SharedStatistics", "LearningRateMap"):
+        page.evaluate("(name) => (location.hash = name)", name)
+        one = mounted(page, name)
+        top = one.host.first.evaluate("(el) => el.getBoundingClientRect().top")
+        assert 0 <= top < 450, name
+    page.goto("about:blank")
+    page = stage.gallery(viewport={"width": 1280, "height": 900}, address="#PrecisionLab")
+    place = page.locator('.normlib-figure[data-figure="PrecisionLab"]')
+    assert 0 <= place.evaluate("(el) => el.getBoundingClientRect().top") < 450
+    page.evaluate("location.hash = 'TrainingRace'")
+    assert page.evaluate("location.hash") == "#TrainingRace"
+    page.evaluate("location.hash = 'nothing.of(this)'")
+    assert page.faults == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,35 +9,11 @@ import traitlets
 from axe_playwright_python.sync_playwright import Axe
 
 import _figure_data as figure_data
+from highway import DATA, NAME, START, agree, factors, radio, times, wide
 from normlib.gpt import GPT, GPTConfig, probes
 from normlib.widgets import GradientHighway
 
-NAME = "GradientHighway"
-
-ROOT = Path(__file__).parents[2]
-
-DATA = json.loads((figure_data.DATA / "gradient_highway.json").read_text(encoding="utf-8"))
-START = DATA["start"]["measured"]
 MINE = {"residual_rms": [1, 2, 4], "stream_grad_norm": [8, 2, 1], "grad_norm": [3, 1]}
-
-
-def factors(one):
-    rms, gradient, weight = one["rms"], one["gradient"], one.get("weight")
-    return {
-        "gradient_factor": gradient[0] / gradient[-1],
-        "stream_factor": rms[-1] / rms[0],
-        "weight_factor": weight[0] / weight[-1] if weight else None,
-    }
-
-
-def agree(told, one):
-    expected = factors(one)
-    for name, value in expected.items():
-        assert told[name] == (value and pytest.approx(value, rel=1e-9)), name
-
-
-def radio(fig, label):
-    return fig.root.get_by_role("radio", name=label, exact=True)
 
 
 def test_the_data_are_those_of_the_results():
@@ -52,18 +27,77 @@ def test_the_data_are_those_of_the_results():
 
 def test_the_default_makes_the_point(figure):
     fig = figure(NAME)
-    text = fig.text()
     told = fig.stats()
     agree(told, START["xavier"]["pre"]["16"])
     assert told["stream_factor"] > 2
-    assert "Without any norm the gradient explodes" in text
-    assert START["xavier"]["none"]["16"]["gradient"][0] > 1e4
+    up, down = times(told["stream_factor"]), times(told["gradient_factor"])
+    none = factors(START["xavier"]["none"]["16"])["gradient_factor"]
+    assert fig.root.locator(".nl-says").inner_text() == (
+        f"Up, the stream grows {up}; down, the gradient grows {down}. "
+        f"Without any norm it explodes: ×{none / 1e6:.1f} million."
+    )
+    assert fig.root.locator(".factor").all_text_contents() == [up, down]
+    fig.unfold()
     assert fig.root.locator("path.live").count() == 2
     assert fig.root.locator("path.ghost").count() == 10  # five placements, "none" among them
     assert fig.root.locator(".formula").inner_text() == "x ← x + F(N(x))"
     said = fig.said()
-    assert said.startswith("Pre, 16 blocks.")
-    assert "On the way up the stream grows" in said
+    assert said.startswith("Pre, 16 blocks. Up, the stream grows")
+    assert "Nothing stands on the highway." in said
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
+def test_it_is_a_stage(figure, size):
+    """Wholly in view, with few words: the picture says the rest."""
+    fig = figure(NAME, width=size[0], height=size[1], has_touch=size[0] == 390)
+    most = 760 if size[0] == 390 else 620
+    assert fig.root.bounding_box()["height"] <= most
+    assert len(fig.words()) <= 60
+    fig.root.get_by_role("button", name="Guess first").click()
+    fig.settle()
+    assert fig.root.bounding_box()["height"] <= most
+
+
+@pytest.mark.parametrize("placement", START["xavier"])
+def test_a_river_is_as_wide_as_what_flows_is_large(figure, placement):
+    fig = figure(NAME, traits={"placement": placement}, reduced_motion="reduce")
+    one = START["xavier"][placement]["16"]
+    source = {"stream": one["rms"][0], "gradient": one["gradient"][-1]}
+    most = fig.root.locator(".rivers").bounding_box()["width"] / 4
+    for river, sizes in (("stream", one["rms"]), ("gradient", one["gradient"])):
+        widths = wide(fig, river)
+        assert len(widths) == 17
+        assert max(widths) < most
+        for width, size in zip(widths, sizes, strict=True):
+            decades = math.log10(size / source[river])
+            right = 14 * (1 + 1.7 * decades if decades > 0 else 1 / (1 - 1.7 * decades))
+            assert width == pytest.approx(right, abs=0.11) or (right > width > most - 25)
+
+
+def test_what_flows_moves_only_in_sight_and_where_motion_is_welcome(figure):
+    """Drops run along the wire and the rivers; they rest out of sight."""
+    running = "(root) => root.getAnimations({ subtree: true }).map((one) => one.playState)"
+    fig = figure(NAME)
+    assert set(fig.root.evaluate(running)) == {"running"}
+    fig.page.evaluate("document.body.style.paddingTop = '3000px'; scrollTo(0, 0)")
+    fig.rest()
+    assert set(fig.root.evaluate(running)) == {"paused"}
+    fig.page.evaluate("document.body.style.paddingTop = ''")
+    calm = figure(NAME, reduced_motion="reduce")
+    assert calm.root.evaluate(running) == []
+
+
+def test_a_change_is_one_short_transition_and_leaves_an_outline(figure):
+    fig = figure(NAME)
+    first = fig.root.locator("path.river.gradient").get_attribute("d")
+    fig.set(placement="reordered")
+    middle = wide(fig, "gradient")[0]
+    assert fig.root.locator(".was").last.get_attribute("d") == first
+    fig.rest(600)
+    last = fig.root.locator("path.river.gradient").get_attribute("d")
+    assert 31 < middle < wide(fig, "gradient")[0]
+    fig.rest(3000)
+    assert fig.root.locator("path.river.gradient").get_attribute("d") == last
 
 
 def test_training_closes_the_highway_of_post_norm(figure):
@@ -75,6 +109,8 @@ def test_training_closes_the_highway_of_post_norm(figure):
     assert "the gradient vanishes: ÷" in fig.text()
     assert one["loss"] > DATA["trained"]["unigram"] - 0.05
     assert "no better than letter frequencies" in fig.text()
+    assert min(wide(fig, "gradient")) < 2
+    fig.unfold()
     assert fig.root.locator("path.before").count() == 2
 
 
@@ -84,7 +120,8 @@ def test_diverged_runs_are_counted_and_said(figure):
     fig = figure(NAME, traits={"placement": "none", "depth": 24, "moment": "trained"})
     assert measured["24"]["diverged"] == seeds
     assert f"✕ All {seeds} runs diverged" in fig.text()
-    assert fig.root.locator("text.lost").text_content() == "✕ all runs diverged"
+    fig.unfold()
+    assert fig.root.locator("text.lost").all_text_contents() == ["✕ all runs diverged"] * 2
     assert fig.stats()["gradient_factor"] is None
     fig.set(depth=12)
     assert 0 < measured["12"]["diverged"] < seeds
@@ -93,7 +130,7 @@ def test_diverged_runs_are_counted_and_said(figure):
 
 
 def test_every_measured_state_is_drawn_and_told(figure):
-    fig = figure(NAME, reduced_motion="reduce")
+    fig = figure(NAME, reduced_motion="reduce").unfold()
     for init, placements in START.items():
         for placement, depths in placements.items():
             for depth, one in depths.items():
@@ -105,112 +142,6 @@ def test_every_measured_state_is_drawn_and_told(figure):
                     assert "too large for float32" in text
     assert fig.page.faults == []
     agree(fig.stats(), START["gpt2"]["none"]["32"])
-
-
-@pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
-def test_norms_are_put_on_the_wire(figure, way):
-    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
-
-    def press(label):
-        slot = fig.root.get_by_role("button", name=label)
-        if way == "keyboard":
-            slot.focus()
-            fig.page.keyboard.press("Enter")
-            fig.settle()
-        elif way == "touch":
-            fig.tap(slot)
-        else:
-            slot.click()
-            fig.settle()
-        return fig.get("placement"), fig.root.locator(".formula").inner_text()
-
-    after, before, on = "after the sublayer", "before the sublayer", "on the highway, after"
-    assert press(after) == ("peri", "x ← x + N(F(N(x)))")
-    assert press(before) == ("reordered", "x ← x + N(F(x))")
-    assert press(after) == ("none", "x ← x + F(x)")
-    assert press(on) == ("post", "x ← N(x + F(x))")
-    assert press("Weight α") == ("deepnorm", "x ← N(α x + F(x)), α = 2.38")
-    assert math.isclose((2 * 16) ** 0.25, 2.38, abs_tol=0.005)
-    assert fig.root.get_by_role("button", name=before).is_disabled()  # nobody measured that
-    assert press("Weight α")[0] == "post"
-    assert press(on)[0] == "none"
-    assert press(before)[0] == "pre"
-
-
-@pytest.mark.parametrize("way", ["mouse", "touch"])
-def test_every_control_by_hand(figure, way):
-    fig = figure(NAME, has_touch=way == "touch", reduced_motion="reduce")
-
-    def press(label):
-        target = radio(fig, label)
-        fig.tap(target) if way == "touch" else target.click()
-        fig.settle()
-
-    for label, state in [
-        ("DeepNorm", ("placement", "deepnorm")),
-        ("GPT-2", ("init", "gpt2")),
-        ("weights", ("metric", "weights")),
-        ("after training", ("moment", "trained")),
-    ]:
-        press(label)
-        assert fig.get(state[0]) == state[1]
-        assert radio(fig, label).is_checked() or radio(fig, label).is_disabled()
-    assert fig.get("depth") in DATA["trained"]["depths"]
-    assert radio(fig, "GPT-2").is_disabled()  # not trained from there
-    fig.move_slider("Blocks", 2)
-    assert (fig.get("depth"), fig.get("level")) == (24, 12)  # still half-way up
-    fig.move_slider("Level", 24)
-    assert "24 of 24" in fig.text()
-    box = fig.root.locator(".views").bounding_box()
-    at = (box["x"] + box["width"] / 2, box["y"] + 318)
-    fig.page.touchscreen.tap(*at) if way == "touch" else fig.page.mouse.click(*at)
-    fig.settle()
-    assert fig.get("level") == 0
-    press("at the start")
-    agree(fig.stats(), START["gpt2"]["deepnorm"][str(fig.get("depth"))])
-    fig.root.get_by_role("button", name="Reset").click()
-    fig.settle()
-    names = ("placement", "depth", "init", "moment", "metric", "level")
-    assert [fig.get(name) for name in names] == ["pre", 16, "xavier", "start", "stream", 8]
-
-
-def test_every_control_by_keyboard(figure):
-    fig = figure(NAME, reduced_motion="reduce")
-    for label, key, trait, value in [
-        ("Pre", "ArrowRight", "placement", "peri"),
-        ("Xavier", "ArrowRight", "init", "gpt2"),
-        ("stream", "ArrowRight", "metric", "weights"),
-        ("at the start", "ArrowRight", "moment", "trained"),
-    ]:
-        radio(fig, label).focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-    for label, key, trait, value in [("Blocks", "Home", "depth", 6), ("Level", "End", "level", 6)]:
-        fig.root.get_by_label(label).first.focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-
-
-def test_dragging_reads_level_after_level(figure):
-    fig = figure(NAME)
-    box = fig.root.locator(".views").bounding_box()
-    x = box["x"] + 300
-    fig.page.mouse.move(x, box["y"] + 318)
-    fig.page.mouse.down()
-    fig.settle()
-    assert fig.get("level") == 0
-    fig.page.mouse.move(x, box["y"] + 44)
-    fig.settle()
-    assert fig.get("level") == 16
-    fig.page.mouse.up()
-    fig.page.mouse.move(x, box["y"] + 200)
-    fig.settle()
-    assert fig.get("level") == 16
-    told = fig.stats()
-    assert told["residual_rms"] == START["xavier"]["pre"]["16"]["rms"][16]
-    assert told["grad_norm"] == START["xavier"]["pre"]["16"]["weight"][15]
 
 
 def test_a_model_of_the_reader_is_drawn(figure):
@@ -286,12 +217,17 @@ def test_questions_have_the_answers_of_the_data(figure):
     assert 7 < peri[-1] < 9
     assert max(pre) == max(pre[:8]) > 1.5 * max(pre[-8:])
     fig = figure(NAME, reduced_motion="reduce")
+    fig.unfold()
+    hidden = ".nl-says, .ends text, path.river, .rain, .views, .reading"
     rights = ["over a million times", "about 8", "one of the first blocks", "almost nothing"]
     shown = ["none", "peri", "pre", "post"]
     for i, (right, placement) in enumerate(zip(rights, shown, strict=True)):
         name = "Guess first" if i == 0 else "Another question"
         fig.root.get_by_role("button", name=name).click()
         quiz = fig.root.locator(".nl-quiz")
+        seen = fig.root.locator(hidden)
+        assert [node.is_visible() for node in seen.all()] == [False] * seen.count()
+        assert fig.said() == quiz.locator("p").inner_text()
         answers = quiz.get_by_role("button")
         if i == 1:  # a wrong one
             answers.last.click()
@@ -301,8 +237,14 @@ def test_questions_have_the_answers_of_the_data(figure):
             assert "Right." in quiz.inner_text()
         fig.settle()
         assert fig.get("placement") == placement
+        assert fig.root.locator(".nl-says").is_visible()
+        assert fig.said().startswith(radio_label(placement))
     fig.root.get_by_role("button", name="Reset").click()
     assert quiz.is_hidden()
+
+
+def radio_label(placement):
+    return f"{placement.title()}, "
 
 
 def test_a_link_opens_a_state(figure):
@@ -314,6 +256,6 @@ def test_a_link_opens_a_state(figure):
 def test_no_violation_after_training_and_with_own_model(figure):
     state = {"placement": "deepnorm", "moment": "trained", "depth": 12, "mine": MINE}
     for theme in ("light", "dark"):
-        fig = figure(NAME, theme=theme, traits=state)
+        fig = figure(NAME, theme=theme, traits=state)  # unfolded: it has a model of the reader
         found = Axe().run(fig.page, context=f'.normlib-figure[data-figure="{NAME}"]')
         assert [v["id"] for v in found.response["violations"]] == []

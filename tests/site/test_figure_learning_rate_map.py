@@ -11,51 +11,24 @@ import _figure_data as figure_data
 import normlib as nl
 from normlib.results import Run
 from normlib.widgets import LearningRateMap
+from rate_map import (
+    DATA,
+    MOMENTS,
+    NAME,
+    RATES,
+    ROWS,
+    WARMUPS,
+    ahead,
+    cell,
+    losses,
+    own_best,
+    runs_of,
+    usable,
+    value,
+    where,
+)
 
-NAME = "LearningRateMap"
-
-DATA = json.loads((figure_data.DATA / "learning_rate_map.json").read_text(encoding="utf-8"))
-RATES, ROWS, MOMENTS = DATA["rates"], DATA["placements"], DATA["moments"]
-WARMUPS = DATA["warmups"]
 CURVE = {"steps": [0, 100, 200], "loss": [5.0, 3.0, 2.4]}
-
-
-def runs_of(placement, rate, warmup=100, init="xavier"):
-    """For each seed of a cell its losses, one per moment."""
-    by_warmup = DATA["loss"][DATA["inits"].index(init)][WARMUPS.index(warmup)]
-    return by_warmup[ROWS.index(placement)][rate]
-
-
-def losses(placement, rate, warmup=100, steps=2000, init="xavier"):
-    return [run[MOMENTS.index(steps)] for run in runs_of(placement, rate, warmup, init)]
-
-
-def own_best(placement, steps=2000, init="xavier"):
-    """The lowest median of a placement, and where that is."""
-    cells = ((w, r) for w in WARMUPS for r in range(len(RATES)))
-    return min((median(losses(placement, r, w, steps, init)), RATES[r], w) for w, r in cells)
-
-
-def usable(placement, warmup=100, tolerance=0.2, steps=2000, init="xavier"):
-    limit = min(own_best(p, steps, init)[0] for p in ROWS) + tolerance
-    cells = [losses(placement, i, warmup, steps, init) for i in range(len(RATES))]
-    return [rate for rate, cell in zip(RATES, cells, strict=True) if max(cell) <= limit]
-
-
-def ahead(placement, rival, rate, warmup=100, init="xavier"):
-    """In how many seeds the first is lower than the second, at each moment."""
-    pairs = zip(*(runs_of(p, rate, warmup, init) for p in (placement, rival)), strict=True)
-    wins = [[a < b for a, b in zip(*pair, strict=True)] for pair in pairs]
-    return [sum(moment) for moment in zip(*wins, strict=True)]
-
-
-def cell(fig, placement, rate, warmup=100):
-    grid = fig.root.get_by_role("grid").nth(WARMUPS.index(warmup))
-    return grid.locator(".row:not(.head)").nth(ROWS.index(placement)).locator(".cell").nth(rate)
-
-
-def where(fig):
-    return fig.get("placement"), fig.get("rate"), fig.get("warmup")
 
 
 def test_the_data_are_those_of_the_results():
@@ -89,8 +62,8 @@ def test_the_default_shows_the_order_turn(figure):
     assert (told["ahead"], told["pairs"]) == (turn, seeds)
     said = fig.said()
     assert said.startswith("Post, rate 0.001, 100 steps of warm-up: after 2,000 steps the")
-    assert f"Lower than Pre at this rate and warm-up: in {turn[0]} after 100 steps" in said
-    assert f"{turn[-1]} after 2,000; of {seeds} seeds." in said
+    assert f"Lower than Pre in {turn[0]} of {seeds} seeds after 100 steps" in said
+    assert f"{turn[-1]} after 2,000." in said
     for placement, (loss, rate, warmup) in zip(("post", "pre"), (post, pre), strict=True):
         words = f"{warmup} steps of warm-up" if warmup else "no warm-up"
         assert f"{placement.title()} {loss:.2f} (rate {rate:g}, {words})" in said
@@ -98,9 +71,29 @@ def test_the_default_shows_the_order_turn(figure):
         found = len(usable("post", warmup))
         words = f"{warmup} steps of warm-up" if warmup else "no warm-up"
         assert f"{found} of 6 with {words}" in said
-    assert fig.root.locator(".cell.usable:not(.swatch)").count() == sum(
-        len(rates) for each in told["usable"].values() for rates in each
-    )
+        fig.set(warmup=warmup)
+        assert fig.root.locator(".cell.usable:not(.swatch)").count() == sum(
+            len(usable(placement, warmup)) for placement in ROWS
+        )
+
+
+@pytest.mark.parametrize("steps", MOMENTS)
+def test_the_headline_is_read_off_the_cells(figure, steps):
+    """The best of each row has a ring and stands in the sentence, the lowest first."""
+    fig = figure(NAME, traits={"steps": steps, "warmup": 400})
+    medians = {p: [median(losses(p, r, 400, steps)) for r in range(len(RATES))] for p in ROWS}
+    names = {"post": "Post", "pre": "Pre", "peri": "Peri", "deepnorm": "DeepNorm"}
+    order = sorted(ROWS, key=lambda p: min(medians[p]))
+    told = ", ".join(f"{names[p]} {min(medians[p]):.2f}" for p in order)
+    said = fig.root.locator(".nl-says").inner_text().replace("\u00a0", " ")
+    assert said == f"Best: {told}."
+    for placement, row in medians.items():
+        for rate, loss in enumerate(row):
+            kinds = cell(fig, placement, rate).get_attribute("class").split()
+            assert ("top" in kinds) == (loss == min(row))
+            assert ("leads" in kinds) == (loss == min(medians[p][rate] for p in ROWS))
+    ring = fig.root.locator(".cell.top .value").all_text_contents()
+    assert all(shown in said for shown in ring)
 
 
 @pytest.mark.parametrize("state", [{}, {"steps": 200, "init": "gpt2", "metric": "worst"}])
@@ -114,15 +107,13 @@ def test_the_cells_are_those_of_the_runs(figure, state):
         kept = runs_of(ROWS[where[0]], where[1], run["warmup"], chosen["init"])[run["seed"]]
         assert kept == pytest.approx(run.probes["val_loss"]["values"][1:], rel=1e-3)
     for warmup in WARMUPS:
+        fig.set(warmup=warmup)
         for placement in ROWS:
             for i, rate in enumerate(RATES):
-                found, node = (
-                    losses(placement, i, warmup, **chosen),
-                    cell(fig, placement, i, warmup),
-                )
+                found, node = losses(placement, i, warmup, **chosen), cell(fig, placement, i)
                 label = node.get_attribute("aria-label")
                 assert f"rate {rate:g}, " in label
-                assert float(node.text_content()) == pytest.approx(of(found), abs=0.0051)
+                assert float(value(fig, placement, i)) == pytest.approx(of(found), abs=0.0051)
                 assert ("seeds far apart" in label) == (max(found) - min(found) > 0.3)
                 assert ("split" in node.get_attribute("class")) == ("far apart" in label)
 
@@ -155,7 +146,7 @@ def test_python_gets_every_number(figure, placement, rate, warmup, steps, init, 
 
 
 def test_the_chart_has_every_seed_beside_the_other_placements(figure):
-    fig = figure(NAME, traits={"placement": "deepnorm", "rate": 2})
+    fig = figure(NAME, traits={"placement": "deepnorm", "rate": 2, "opened": True})
     seeds = len(runs_of("deepnorm", 2))
     assert fig.root.locator(".curves path.live").count() == seeds
     assert fig.root.locator(".curves path.other").count() == 3 * seeds
@@ -171,70 +162,6 @@ def _paths(fig, kind):
     return [node.get_attribute("d") for node in fig.root.locator(f".curves path.{kind}").all()]
 
 
-def test_arrows_move_in_the_map_with_one_tab_stop(figure):
-    fig = figure(NAME)
-    assert fig.root.locator(".cell[tabindex='0']").count() == 1
-    cell(fig, "post", 1).focus()
-    for key, state in [
-        ("ArrowLeft", ("post", 0, 100)),
-        ("ArrowDown", ("pre", 0, 100)),
-        ("PageDown", ("pre", 0, 400)),
-        ("PageDown", ("pre", 0, 400)),
-        ("End", ("pre", 5, 400)),
-        ("ArrowRight", ("pre", 5, 400)),
-        ("ArrowUp", ("post", 5, 400)),
-        ("PageUp", ("post", 5, 100)),
-        ("Home", ("post", 0, 100)),
-    ]:
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert where(fig) == state, key
-        now = fig.root.locator(".cell:focus")
-        assert now.get_attribute("aria-selected") == "true"
-        assert now.get_attribute("tabindex") == "0"
-    assert fig.root.locator(".cell[tabindex='0']").count() == 1
-
-
-@pytest.mark.parametrize("way", ["mouse", "touch"])
-def test_every_control_by_hand(figure, way):
-    fig = figure(NAME, width=390 if way == "touch" else 1280, has_touch=way == "touch")
-
-    def press(node):
-        fig.tap(node) if way == "touch" else node.click()
-        fig.settle()
-
-    press(cell(fig, "deepnorm", 5, 400))
-    assert where(fig) == ("deepnorm", 5, 400)
-    press(fig.root.get_by_role("radio", name="200", exact=True))
-    press(fig.root.get_by_role("radio", name="GPT-2"))
-    assert (fig.get("steps"), fig.get("init")) == (200, "gpt2")
-    press(fig.root.get_by_role("radio", name="worst seed"))
-    assert cell(fig, "pre", 1).text_content() == f"{max(losses('pre', 1, 100, 200, 'gpt2')):.2f}"
-    fig.move_slider("Usable", 0.5)
-    assert fig.stats()["usable"]["pre"][2] == usable("pre", 400, 0.5, 200, "gpt2")
-    press(fig.root.get_by_role("button", name="Reset"))
-    assert where(fig) == ("post", 1, 100)
-    names = ("steps", "init", "metric", "tolerance")
-    assert [fig.get(name) for name in names] == [2000, "xavier", "median", 0.2]
-
-
-def test_every_control_by_keyboard(figure):
-    fig = figure(NAME)
-    for key, name, trait, value in [
-        ("ArrowLeft", "2,000", "steps", 1000),
-        ("ArrowRight", "Xavier", "init", "gpt2"),
-        ("ArrowRight", "median", "metric", "worst"),
-    ]:
-        fig.root.get_by_role("radio", name=name, exact=True).focus()
-        fig.page.keyboard.press(key)
-        fig.settle()
-        assert fig.get(trait) == value
-    fig.root.get_by_role("slider").focus()
-    fig.page.keyboard.press("ArrowRight")
-    fig.settle()
-    assert fig.get("tolerance") == pytest.approx(0.25)
-
-
 def test_guessing_hides_the_answer_and_is_no_gate(figure):
     turn, seeds = ahead("post", "pre", 1), len(runs_of("post", 1))
     assert (turn[MOMENTS.index(200)], turn[-1]) == (0, seeds)  # "ahead"
@@ -244,6 +171,9 @@ def test_guessing_hides_the_answer_and_is_no_gate(figure):
     quiz, see = fig.root.locator(".nl-quiz"), fig.root.locator(".nl-says")
     fig.root.get_by_role("button", name="Guess first").click()
     assert not see.is_visible()
+    assert [node.is_visible() for node in fig.root.locator(".value").all()] == [False] * 24
+    assert fig.root.locator(".grid").evaluate("(grid) => grid.inert")  # nor is it read out
+    assert fig.said() == quiz.locator("p").inner_text()
     fig.root.get_by_role("button", name="Stop guessing").click()
     assert see.is_visible()
     for right, given in [("Pre", "nobody"), ("in none", "in none"), ("ahead", "ahead")]:
@@ -261,7 +191,7 @@ def test_guessing_hides_the_answer_and_is_no_gate(figure):
 
 def test_curves_of_the_reader_are_drawn(figure):
     own = [{**CURVE, "label": "<b>me</b>"}, {**CURVE, "diverged": True, "steps": [0, 50, 4000]}]
-    fig = figure(NAME, traits={"mine": own})
+    fig = figure(NAME, traits={"mine": own, "opened": True})
     assert fig.root.locator(".curves path.mine").count() == 2
     assert fig.root.locator(".curves text.cross.mine").count() == 1
     assert "<b>me</b>: ended at a loss of 2.40, step 200." in fig.text()

@@ -143,10 +143,15 @@ SERIES = {
 }
 
 
+OPENED = {"LearningRateMap": {"opened": True}}  # whose lines stand in a cell
+
+
 @pytest.mark.parametrize("name", SERIES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_series_differ_by_more_than_color(figure, name, theme):
-    one = figure(name, theme=theme)
+    one = figure(name, theme=theme, traits=OPENED.get(name))
+    one.root.evaluate("(root) => root.querySelectorAll('details').forEach((d) => (d.open = true))")
+    one.settle()  # some charts stand under "More"
     pattern, classes = SERIES[name]
     looks = {}
     for series in classes:

@@ -207,37 +207,41 @@ export const folded = (...kids) => h("details", { class: "nl-more" }, h("summary
 
 /**
  * Guess first: questions with answers, never a gate. A question is
- * [text, [answers], index of the right one, why, state to show]. While `asking()` the figure hides what
- * would answer; it hears of each change by `changed`. Returns {box, button, stop, asking, text}.
+ * [text, [answers], index of the right one, why, state to show]. While one is open, what is of class
+ * nl-answer is hidden, and `changed` hears the question, or "" when it is over.
+ * Returns {box, button, stop, asking, text}.
  */
 export function guess(questions, show, changed = () => {}) {
   let round = 0, asking = false;
+  /** Open or close a question, in the picture too. */
+  function turn(to) {
+    asking = to;
+    box.closest(".nl")?.classList.toggle("nl-asking", to);
+    changed(to ? text.textContent : "");
+  }
   const text = h("p", {}), answers = h("div", { class: "nl-bar" });
   const box = h("div", { class: "nl-quiz", hidden: true, role: "group", "aria-label": "Guess first" }, text, answers);
   const open = button("Guess first", () => (asking ? stop() : ask()));
   function stop() {
-    asking = false;
     box.hidden = true;
     open.textContent = "Guess first";
-    changed();
+    turn(false);
   }
   function ask() {
     const [question, options, right, why, state] = questions[round++ % questions.length];
-    asking = true;
     box.hidden = false;
     open.textContent = "Stop guessing";
     text.textContent = question;
+    turn(true);
     answers.replaceChildren(...options.map((option, i) => button(option, () => {
-      asking = false;
       const verdict = i === right ? "Right. " : `Not quite: ${options[right]}. `;
       text.replaceChildren(h("b", { class: i === right ? "ok" : "no" }, verdict), why);
       answers.replaceChildren();
       open.textContent = "Another question";
       open.focus();
+      turn(false);
       show(state);
-      changed();
     })));
-    changed();
   }
   return { box, button: open, stop, asking: () => asking, text: () => text.textContent };
 }

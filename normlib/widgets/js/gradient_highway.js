@@ -1,7 +1,9 @@
-// The gradient highway: put norms on the wire, see how stream and gradient change from level to level.
-import { attr, button, checked, clamp, fmt, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
-import { PLACEMENT_NAMES, afterClick, apart, change, equation, factor, factors, nearest, quantity, times, wiring } from "./gradient_highway_parts.js";
+// The gradient highway: drag norms along the wire, see what flows up through all blocks, and down.
+import { attr, button, checked, fmt, folded, frame, guess, h, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
+import { PLACEMENT_NAMES, apart, change, equation, factor, factors, nearest, quantity, times } from "./gradient_highway_parts.js";
 import { charts } from "./gradient_highway_charts.js";
+import { rivers } from "./gradient_highway_rivers.js";
+import { wiring } from "./gradient_highway_wire.js";
 
 const SERIES = { residual_rms: "rms", stream_grad_norm: "gradient", grad_norm: "weight" }; // mine → ours
 const MOST_LEVELS = 300;
@@ -74,56 +76,46 @@ function lookUp(get) {
     return { profile: after, before, diverged, loss };
   }
   const metric = moment === "start" && get("metric") === "weights" ? "weight" : "gradient";
-  return { moment, depth, metric, at, ...at(get("placement")) };
+  const now = get("placement");
+  return { moment, depth, metric, now, at, ...at(now) };
 }
 
 // ---- sentences, all of them computed ----
-/** What happens to gradient and stream, and which end of the network gets more. */
-function story(profile, start = "From") {
-  const { gradient, stream, weight } = factors(profile);
-  const bold = ([words, size]) => [words, size && h("b", {}, size)];
-  const parts = [start, " the loss down to the embeddings the gradient ", ...bold(change(gradient))];
-  if (Number.isNaN(gradient)) {
-    const level = profile.gradient.findIndex((x) => x > 0);
-    parts.push(` below level ${level}`);
+const bold = ([words, size]) => [words, size && h("b", {}, size)];
+
+/** The conclusion: what becomes of the stream on its way up, and of the gradient on its way down. */
+function verdict(found) {
+  const { moment, profile, diverged, loss } = found;
+  if (!profile) return [h("b", {}, `✕ All ${DATA.trained.seeds} runs diverged.`)];
+  const { gradient, stream } = factors(profile);
+  const parts = ["Up, the stream ", ...bold(change(stream)), "; down, the gradient ", ...bold(change(gradient)), ". "];
+  if (moment === "start" && found.now !== "none") {
+    parts.push(`Without any norm it ${change(factors(found.at("none").profile).gradient).join("")}.`);
   }
-  parts.push(". On the way up the stream ", ...bold(change(stream)), ". ");
-  if (apart(weight, 1) < Math.log(1.2)) {
-    parts.push("The last weights of the first and the last block get about the same gradient.");
-  } else if (weight > 0) {
-    const [most, least] = weight > 1 ? ["first", "last"] : ["last", "first"];
-    const more = h("b", {}, times(Math.max(weight, 1 / weight)));
-    parts.push(`The ${most} block's last weight gets `, more, ` the gradient of the ${least} block's.`);
+  if (diverged) parts.unshift(h("b", {}, `✕ ${diverged} of ${DATA.trained.seeds} runs diverged; the rest: `));
+  if (moment === "trained") {
+    const level = loss > DATA.trained.unigram - 0.05 ? ", no better than letter frequencies" : "";
+    parts.push("Loss ", h("b", {}, quantity(loss)), `${level}.`);
   }
   return parts;
 }
 
-function verdict(get, found) {
-  const placement = get("placement"), { moment, profile, before, diverged, loss } = found;
-  const parts = [PLACEMENTS[placement].where, " "];
-  const all = DATA.trained.seeds;
-  if (moment === "trained") {
-    if (!profile) {
-      const lost = h("b", {}, `✕ All ${all} runs diverged`);
-      parts.push(lost, " and are not drawn. Before training: ", ...story(before));
-    } else {
-      const lost = h("b", {}, `✕ ${diverged} of ${all} runs diverged`);
-      if (diverged) parts.push(lost, "; what is drawn is the rest. ");
-      parts.push(`After ${DATA.trained.steps} steps, `, ...story(profile, "from"));
-      const was = change(factors(before).gradient).join("");
-      parts.push(`Before training the gradient ${was}. Validation loss `,
-        h("b", {}, quantity(loss)), loss > DATA.trained.unigram - 0.05
-          ? `: no better than letter frequencies alone (${fmt(DATA.trained.unigram)}).`
-          : `; letter frequencies alone give ${fmt(DATA.trained.unigram)}.`);
-    }
-  } else {
-    parts.push(...story(profile));
-    if (placement !== "none") {
-      const bare = change(factors(found.at("none").profile).gradient).join("");
-      parts.push(` Without any norm the gradient ${bare}.`);
-    }
+/** More of it: who has the norm there, what the weights get, and what was before training. */
+function details(found) {
+  const { moment, profile, before } = found, told = [PLACEMENTS[found.now].where];
+  const { weight, gradient } = profile ? factors(profile) : {};
+  if (Number.isNaN(gradient)) told.push(`The gradient is too large for float32 below level ${profile.gradient.findIndex((x) => x > 0)}.`);
+  if (apart(weight, 1) < Math.log(1.2)) {
+    told.push("The last weights of the first and the last block get about the same gradient.");
+  } else if (weight > 0) {
+    const [most, least] = weight > 1 ? ["first", "last"] : ["last", "first"];
+    told.push(`The ${most} block's last weight gets ${times(Math.max(weight, 1 / weight))} the gradient of the ${least} block's.`);
   }
-  return parts;
+  if (moment === "trained") {
+    told.push(`Before training the gradient ${change(factors(before).gradient).join("")}.`,
+      `Letter frequencies alone have a loss of ${fmt(DATA.trained.unigram)}.`);
+  }
+  return told.join(" ");
 }
 
 function origin(get, found) {
@@ -199,94 +191,113 @@ function makeControls(st) {
   return { placement, moment, depth, init, metric, level, show };
 }
 
-/** The sentences below the pictures. */
+/** The sentences: the conclusion, and what is folded. */
 function makeWords(st) {
-  const reading = h("p", { class: "reading" }), says = h("div", { class: "nl-says" });
-  const own = h("p", { class: "nl-note mine-says" }), source = h("p", { class: "nl-note" });
+  const says = h("p", { class: "nl-says nl-answer" }), reading = h("p", { class: "reading" }), about = h("p", {});
+  const own = h("p", { class: "mine-says" }), source = h("p", { class: "nl-note" });
   function show(found, mine) {
-    says.replaceChildren(...verdict(st.get, found));
+    says.replaceChildren(...verdict(found));
+    about.textContent = details(found);
     source.textContent = origin(st.get, found);
     own.hidden = !mine;
     own.textContent = mine ? mineWords(mine) : "";
   }
-  const spoken = () => [says, reading, own].map((node) => node.textContent).join(" ").trim();
-  return { reading, nodes: [reading, says, own, source], show, spoken };
+  const spoken = () => [says, reading, about, own].map((node) => node.textContent).join(" ").trim();
+  return { says, reading, nodes: [reading, about, own, source], show, spoken };
 }
 
-const keyToTower = () => h("p", { class: "nl-note" },
-  "Tower: its width is the size of the stream, its color the gradient, ",
-  h("i", { class: "key weak" }), " weaker or ", h("i", { class: "key strong" }),
-  " stronger than at the top. ",
-  "Click a place on the wire to put a norm there or to take it away.");
+const KEY = "Widths are logarithmic and begin alike: the stream below, at the embeddings, the gradient above, at the loss. "
+  + "Dashed outlines are what was before the last change; in the charts, the other placements.";
+
+/** What flows rests while nobody sees it. Returns how to stop looking. */
+function restUnseen(root) {
+  const sight = new IntersectionObserver(([entry]) => root.classList.toggle("unseen", !entry.isIntersecting));
+  sight.observe(root);
+  return () => sight.disconnect();
+}
+
+/** Everything in its place; a model of the reader stands in the charts, so that these are open. */
+function layOut({ wire, flow, chart, formula, controls, words, quiz, reset }, opened) {
+  const more = folded(h("div", { class: "nl-answer" }, formula,
+    h("div", { class: "nl-bar" }, controls.init, controls.metric), chart.view,
+    h("div", { class: "nl-bar" }, controls.level), words.nodes, h("p", { class: "nl-note" }, KEY)));
+  more.open = opened;
+  return h("div", { class: "nl-box" },
+    h("p", { class: "lead" }, h("b", {}, "Drag the norm along the wire.")),
+    controls.placement, quiz.box,
+    h("div", { class: "main" }, wire.box, h("div", {}, flow.view)),
+    h("div", { class: "nl-bar settings" }, controls.depth, controls.moment),
+    words.says,
+    h("div", { class: "nl-bar" }, quiz.button, reset), more);
+}
 
 function render({ model, el }) {
   const [root, unframe] = frame(el, "highway", CSS, "The gradient highway: where the norms stand in a block");
   const st = store(model, SPEC, perFrame(update));
   const say = speaker(root), report = reporter(model);
-  let width = 0, drawn = "";
+  let widths = [0, 0], drawn = "", charted = "", asked = "";
 
   const controls = makeControls(st), words = makeWords(st);
-  const wire = wiring((place) => {
-    const next = afterClick(st.get("placement"), place);
-    if (next) st.set({ placement: next });
+  const wire = wiring((placement) => st.set({ placement }));
+  const formula = h("p", { class: "formula" }), chart = charts();
+  const flow = rivers((share) => st.set({ level: Math.round(share * lookUp(st.get).depth) }));
+  const quiz = guess(QUESTIONS, (state) => st.set(state), (question) => {
+    asked = question;
+    update();
   });
-  const formula = h("p", { class: "formula" });
-  const chart = charts((share) => {
-    st.set({ level: Math.round(clamp(share, 0, 1) * lookUp(st.get).depth) });
-  });
-  const quiz = guess(QUESTIONS, (state) => st.set(state));
   const reset = button("Reset", () => {
     quiz.stop();
     st.reset();
   });
-  root.append(h("div", { class: "nl-box" },
-    h("div", { class: "nl-bar" }, controls.placement),
-    h("div", { class: "nl-bar" }, controls.moment, controls.init, controls.depth),
-    quiz.box,
-    h("div", { class: "main" },
-      h("div", {}, wire.box, formula),
-      h("div", {}, chart.view, h("div", { class: "nl-bar" }, controls.level, controls.metric))),
-    words.nodes, keyToTower(),
-    h("div", { class: "nl-bar" }, quiz.button, reset)));
+  root.append(layOut({ wire, flow, chart, formula, controls, words, quiz, reset }, st.get("mine") !== null));
 
   /** What does not depend on the level that is read. */
-  function drawState(now, found, mine) {
+  function drawState(found, mine) {
     const alpha = (2 * found.depth) ** 0.25;
     controls.show(found);
-    root.style.setProperty("--now", `var(--${now})`);
-    wire.show(now, alpha);
-    formula.replaceChildren(...equation(now), ...(now === "deepnorm" ? [`, α = ${fmt(alpha)}`] : []));
+    root.style.setProperty("--now", `var(--${found.now})`);
+    wire.show(found.now, alpha);
+    formula.replaceChildren(...equation(found.now), ...(found.now === "deepnorm" ? [`, α = ${fmt(alpha)}`] : []));
     words.show(found, mine);
+    if (widths[0]) flow.draw({ ...found, ...(found.profile && factors(found.profile)) }, widths[0], drawn !== "");
+  }
+
+  /** The charts, which are drawn while they are unfolded. */
+  function drawCharts(found, mine, key, at) {
+    if (!widths[1]) return;
+    const others = PLACEMENT_NAMES.filter((name) => name !== found.now)
+      .map((name) => ({ name, profile: found.at(name).profile })).filter((other) => other.profile);
+    if (key !== charted) chart.draw({ ...found, mine, others }, widths[1]);
+    charted = key;
+    chart.mark(found, at);
   }
 
   function update() {
-    const found = lookUp(st.get), now = st.get("placement"), mine = ours(st.get("mine"));
-    const at = Math.min(st.get("level"), found.depth);
-    const key = JSON.stringify([now, found.moment, found.depth, found.metric, st.get("init"), mine]);
-    if (key !== drawn) {
-      const others = PLACEMENT_NAMES.filter((name) => name !== now)
-        .map((name) => ({ name, profile: found.at(name).profile })).filter((other) => other.profile);
-      drawState(now, found, mine);
-      if (width) chart.draw({ ...found, mine, others }, width, drawn !== "");
-      drawn = key;
-    }
+    const found = lookUp(st.get), mine = ours(st.get("mine")), at = Math.min(st.get("level"), found.depth);
+    const key = JSON.stringify([found.now, found.moment, found.depth, found.metric, st.get("init"), mine]);
+    if (key !== drawn) drawState(found, mine);
+    drawn = key;
+    drawCharts(found, mine, key, at);
     controls.level.show(at, at ? `${at} of ${found.depth}` : "input");
     words.reading.textContent = levelWords(found, at);
-    if (width) chart.mark(found, at);
+    if (widths[0]) flow.mark(found, at);
     report(stats(found, at));
-    say(`${PLACEMENTS[now].label}, ${found.depth} blocks. ${words.spoken()}`);
+    say(asked || `${PLACEMENTS[found.now].label}, ${found.depth} blocks. ${words.spoken()}`);
   }
 
-  const unwatch = onWidth(chart.view, (to) => {
-    width = to;
-    drawn = "";
+  const resized = (i) => (to) => {
+    widths[i] = to;
+    drawn = charted = "";
     update();
-  });
+  };
+  const unwatch = [flow, chart].map((one, i) => onWidth(one.view.parentNode, resized(i)));
+  const look = restUnseen(root);
   update();
   return () => {
-    chart.stop();
+    flow.stop();
     report.stop();
-    unwatch();
+    look();
+    for (const stop of unwatch) stop();
     st.off();
     unframe();
   };

@@ -1,4 +1,4 @@
-// The gradient highway: factors and words for them, and one sublayer as a wire.
+// The gradient highway: factors and words for them, and the placements that were measured.
 import { fmt, h } from "./core.js";
 
 export const apart = (a, b) => Math.abs(Math.log(a / b));
@@ -48,7 +48,7 @@ export const quantity = (x) => fmt(x, x < 0.1 ? 3 : x < 10 ? 2 : x < 100 ? 1 : 0
 export const PLACEMENT_NAMES = Object.keys(PLACEMENTS);
 
 /** The named placement with exactly these norms, or undefined: nobody measured the others. */
-function placementOf(norms, alpha) {
+export function placementOf(norms, alpha) {
   return PLACEMENT_NAMES.find((name) => {
     const one = PLACEMENTS[name];
     const same = one.norms.length === norms.length && one.norms.every((n) => norms.includes(n));
@@ -63,57 +63,6 @@ export function afterClick(placement, place) {
   const rest = norms.filter((n) => n !== place);
   const next = rest.length < norms.length ? rest : [...norms, place];
   return placementOf(next, alpha && next.includes("sum"));
-}
-
-// ---- the block: one sublayer as a wire, drawn in 196 × 330 ----
-const ROAD = 50, BRANCH = 146;
-const PLACES = {
-  in: { x: BRANCH - 42, y: 236, says: "Norm before the sublayer" },
-  out: { x: BRANCH - 42, y: 122, says: "Norm after the sublayer, on the branch" },
-  sum: { x: ROAD - 42, y: 40, says: "Norm on the highway, after the sum" },
-  alpha: { x: ROAD - 42, y: 176, says: "Weight α on the highway, before the sum" },
-};
-
-export function wiring(clicked) {
-  const middle = { "text-anchor": "middle" };
-  const turn = `M${ROAD} 286H${BRANCH - 10}q10 0 10 -10V112q0 -10 -10 -10H${ROAD + 13}`;
-  const drawing = h(":svg", { viewBox: "0 0 196 330", "aria-hidden": "true" },
-    h(":line", { class: "road", x1: ROAD, x2: ROAD, y1: 312, y2: 18 }),
-    h(":line", { class: "flow", x1: ROAD, x2: ROAD, y1: 312, y2: 18 }),
-    h(":path", { class: "branch", d: turn }),
-    h(":circle", { class: "sum", cx: ROAD, cy: 102, r: 12 }),
-    h(":path", { class: "plus", d: `M${ROAD - 6} 102h12M${ROAD} 96v12` }),
-    h(":rect", { class: "sublayer", x: BRANCH - 48, y: 168, width: 96, height: 50, rx: 10 }),
-    h(":text", { x: BRANCH, y: 190, "font-weight": 600, ...middle }, "Attention"),
-    h(":text", { class: "mute", x: BRANCH, y: 207, ...middle }, "or MLP"),
-    h(":text", { class: "mute", x: ROAD + 16, y: 318 }, "x in"),
-    h(":text", { class: "mute", x: ROAD + 16, y: 22 }, "x out"),
-    h(":text", { class: "mute", transform: `translate(${ROAD - 16} 278) rotate(-90)` }, "← gradient"));
-  const slots = {};
-  const name = "One sublayer: where the norms stand";
-  const box = h("div", { class: "wire", role: "group", "aria-label": name }, drawing);
-  for (const [name, { x, y, says }] of Object.entries(PLACES)) {
-    slots[name] = h("button", {
-      class: "slot", type: "button", "aria-label": says, style: `left:${x}px;top:${y}px`,
-      onclick: () => clicked(name),
-    });
-    box.append(slots[name]);
-  }
-  /** Which norms are on the wire, and which clicks lead to a placement that was measured. */
-  function show(placement, alpha) {
-    const one = PLACEMENTS[placement];
-    for (const name in slots) {
-      const slot = slots[name], on = name === "alpha" ? !!one.alpha : one.norms.includes(name);
-      const text = name === "alpha" ? (on ? `× α = ${fmt(alpha)}` : "× α") : on ? "Norm" : "+";
-      const open = afterClick(placement, name) !== undefined;
-      slot.disabled = !open;
-      slot.hidden = name === "alpha" && !open;
-      slot.textContent = open ? text : "";
-      slot.setAttribute("aria-pressed", on);
-      slot.title = open ? "" : "Not measured together with the norm that is there";
-    }
-  }
-  return { box, show };
 }
 
 /** The equation of one sublayer, its norms marked. */

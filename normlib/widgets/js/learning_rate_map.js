@@ -1,6 +1,7 @@
 // The learning-rate map: which rates train which placement, after how many steps.
-import { button, checked, clamp, fmt, frame, guess, h, nextId, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
-import { FAR, INITS, LAST, LETTERS, MOMENTS, PAIRS, RATES, ROWS, WARMUPS, aheadOf, and, areCurves, best, cellAt, curveChart, gridOf, ownBest, paintCell, ranges, rateText, rivalOf, runsOf, stepsText, usable, warmupText } from "./learning_rate_map_parts.js";
+import { button, checked, clamp, flag, fmt, folded, frame, guess, h, nextId, number, oneOf, onWidth, perFrame, radios, reporter, slider, speaker, store, whole } from "./core.js";
+import { gridOf, growth, paintCells } from "./learning_rate_map_cells.js";
+import { FAR, INITS, LAST, LETTERS, MOMENTS, PAIRS, RATES, ROWS, WARMUPS, aheadOf, and, areCurves, best, cellAt, curveChart, ownBest, raceOf, ranges, rateText, rivalOf, runsOf, spark, stepsText, usable, warmupText } from "./learning_rate_map_parts.js";
 
 const SPEC = { // plus `stats`, which is only written
   placement: ["post", oneOf(...ROWS)],
@@ -8,6 +9,7 @@ const SPEC = { // plus `stats`, which is only written
   warmup: [100, oneOf(...WARMUPS)],
   steps: [LAST, oneOf(...MOMENTS)],
   init: ["xavier", oneOf(...INITS)],
+  opened: [false, flag()],
   metric: ["median", oneOf("median", "worst")],
   tolerance: [0.2, (value, fallback) => Math.round(number(0.05, 0.5)(value, fallback) * 20) / 20],
   mine: [null, checked(areCurves)],
@@ -35,65 +37,68 @@ const QUESTIONS = [
 ];
 
 
-// ---- the maps ----
-/** A map for each warm-up, with one chosen cell that clicks and keys move. */
-function makeMaps(st) {
+// ---- the map, and the cell that opens ----
+/** The map, with one chosen cell that clicks and keys move; open() and close() say what to do with it. */
+function makeMap(st) {
   const hint = h("p", { class: "nl-sr", id: nextId() },
-    "Arrow keys move to another placement or rate, Page Up and Page Down to the other map.");
-  const grids = Object.fromEntries(WARMUPS.map((warmup) => [warmup,
-    gridOf(warmup, (placement, rate) => choose({ placement, rate, warmup }))]));
-  const box = h("div", {
-    class: "maps", role: "group", "aria-label": "Final validation loss", "aria-describedby": hint.id,
-    onkeydown: keys,
-  }, WARMUPS.map((warmup) => grids[warmup].box));
-
-  function choose(patch) {
-    st.set(patch);
-    const cell = grids[st.get("warmup")].at[st.get("placement")][st.get("rate")];
-    cell.focus({ preventScroll: true });
-  }
+    "Arrow keys move to another placement or rate, Page Up and Page Down to another warm-up, Enter opens the cell.");
+  const { box, at } = gridOf((placement, rate) => st.set({ placement, rate, opened: true }));
+  box.setAttribute("aria-describedby", hint.id);
+  box.addEventListener("keydown", keys);
+  const cell = () => at[st.get("placement")][st.get("rate")].node;
+  const focus = () => cell().focus({ preventScroll: true });
 
   function keys(event) {
     const row = ROWS.indexOf(st.get("placement")), map = WARMUPS.indexOf(st.get("warmup"));
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      return st.set({ opened: true });
+    }
     const [down, right, next] = {
       ArrowUp: [-1, 0, 0], ArrowDown: [1, 0, 0], ArrowLeft: [0, -1, 0], ArrowRight: [0, 1, 0],
       PageUp: [0, 0, -1], PageDown: [0, 0, 1], Home: [0, -99, 0], End: [0, 99, 0],
     }[event.key] ?? [];
     if (down === undefined) return;
     event.preventDefault();
-    choose({
+    st.set({
       placement: ROWS[clamp(row + down, 0, ROWS.length - 1)],
       rate: clamp(st.get("rate") + right, 0, RATES.length - 1),
       warmup: WARMUPS[clamp(map + next, 0, WARMUPS.length - 1)],
     });
+    focus();
   }
 
   function paint(now) {
     const top = best(now);
-    for (const warmup of WARMUPS) {
-      for (const placement of ROWS) {
-        const good = usable(now, warmup, placement, top);
-        grids[warmup].counts[placement].textContent = String(good.length);
-        grids[warmup].at[placement].forEach((node, rate) =>
-          paintCell(node, faceOf(now, { warmup, placement, rate }, good.includes(rate), top)));
-      }
-    }
+    box.setAttribute("aria-label", `Validation loss after ${stepsText(now.steps)} steps, ${warmupText(now.warmup)}`);
+    paintCells(at, now, Object.fromEntries(ROWS.map((one) => [one, usable(now, now.warmup, one, top)])), top, FAR);
   }
-  return { hint, box, paint };
+  return { hint, box, cell, focus, paint };
 }
 
-/** What a cell of a map shows, in a state of the figure. */
-function faceOf(now, { warmup, placement, rate }, good, top) {
-  const cell = cellAt({ ...now, warmup, placement, rate }), value = cell[now.metric];
-  const paired = placement === now.placement && rate === now.rate, split = cell.apart > FAR;
-  return {
-    text: fmt(value), share: clamp(1 - (value - top) / WORST, 0, 1),
-    split, good, selected: paired && warmup === now.warmup, paired,
-    label: `${PLACEMENTS[placement].label}, rate ${rateText(rate)}, ${warmupText(warmup)}: `
-      + `loss ${fmt(value)}${good ? ", usable" : ""}${split ? ", seeds far apart" : ""}`,
-  };
+/** A cell that is open: its curves beside those of the others, and the way to the race. */
+function makeOpen(close, inPage) {
+  const title = h("b"), chart = curveChart(), turn = h("p", { class: "turn" }), own = h("p", { class: "mine-says" });
+  const back = button("Back", close), race = h("a", { class: "nl-btn on race", hidden: !inPage }, "Train this");
+  const box = h("div", { class: "open nl-answer", role: "group", "aria-label": "The runs of a cell", hidden: true,
+    onkeydown: (event) => event.key === "Escape" && close() },
+    h("p", { class: "nl-bar" }, title, back, race), chart.view, turn, own);
+  function show(now) {
+    title.textContent = `${PLACEMENTS[now.placement].label}, rate ${rateText(now.rate)}`;
+    turn.replaceChildren(...turnInWords(now));
+    own.hidden = !now.mine;
+    own.textContent = mineInWords(now.mine);
+    const place = document.querySelector('.normlib-figure[data-figure="TrainingRace"]') ? "" : "figures.html";
+    race.href = `${place}#TrainingRace?arms=${encodeURIComponent(JSON.stringify(raceOf(now)))}&size=chapter`;
+  }
+  /** Draw the chart; tells where in the box its picture is. */
+  function draw(now, width) {
+    const ends = ROWS.map((placement) => ({ placement, name: PLACEMENTS[placement].label, loss: cellAt({ ...now, placement, steps: LAST }).median }));
+    const inside = chart.draw(curvesFor(now), ends, width, width < 480 ? 230 : 268, now.steps);
+    return { ...inside, top: inside.top + chart.view.getBoundingClientRect().top - box.getBoundingClientRect().top };
+  }
+  return { box, back, show, draw, spoken: () => `${turn.textContent} ${own.textContent}`.trim() };
 }
-const WORST = 0.7; // nats above the best, where a cell has no color left
 
 // ---- the runs of the chosen cell, those of the other placements, and the reader's own ----
 function curvesFor(now) {
@@ -103,20 +108,6 @@ function curvesFor(now) {
   const mine = (now.mine ?? []).map(({ steps, loss, diverged }) => (
     { kind: "mine", steps, losses: loss, diverged: diverged === true }));
   return [...others.flatMap((one) => drawn(one, "other")), ...mine, ...drawn(now.placement, "live")];
-}
-
-function legendFor(now) {
-  const stroke = (kind, placement) => h(":svg", { class: "stroke", viewBox: "0 0 26 8", "aria-hidden": "true" },
-    h(":path", {
-      class: kind, d: "M0 4H26", "stroke-dasharray": placement ? PLACEMENTS[placement].dash : [],
-      style: placement && `--line-color: var(--${placement})`,
-    }));
-  const key = (kind, text, placement) => [stroke(kind, placement), ` ${text} `];
-  return [
-    `At rate ${rateText(now.rate)}, ${warmupText(now.warmup)}, a line for each seed: `,
-    ...ROWS.flatMap((one) => key(one === now.placement ? "live" : "other", PLACEMENTS[one].label, one)),
-    ...(now.mine ? key("mine", "yours, ✕ diverged") : []),
-  ];
 }
 
 // ---- sentences, all of them computed ----
@@ -136,9 +127,16 @@ function turnInWords(now) {
   const { ahead, pairs } = aheadOf(now), rival = PLACEMENTS[rivalOf(now.placement)].label;
   const told = MOMENTS.map((steps, i) => `${ahead[i]} after ${stepsText(steps)}`);
   return [
-    h("b", {}, `Lower than ${rival}`), ` at this rate and warm-up: in ${told[0]} steps, `
-      + `${told.slice(1).join(", ")}; of ${pairs} ${pairs === 1 ? "seed" : "seeds"}.`,
+    h("b", {}, `Lower than ${rival}`), ` in ${ahead[0]} of ${pairs} ${pairs === 1 ? "seed" : "seeds"} after ${MOMENTS[0]} steps, `
+      + `${told.slice(1).join(", ")}.`,
   ];
+}
+
+/** The conclusion: every placement where it is best in this map, the best first. */
+function leadInWords(now) {
+  const ends = ROWS.map((placement) => ({ placement, low: Math.min(...RATES.map((_, rate) =>
+    cellAt({ ...now, placement, rate })[now.metric])) })).sort((a, b) => a.low - b.low);
+  return `Best: ${ends.map(({ placement, low }) => `${PLACEMENTS[placement].label}\u00a0${fmt(low)}`).join(", ")}.`;
 }
 
 /** Every placement where it is best, the best first. */
@@ -183,79 +181,104 @@ function stats(now) {
 
 // ---- the figure ----
 const keyToCells = () => h("p", { class: "nl-note key" },
-  "Numbers: validation loss, less is better. ",
-  h("i", { class: "cell usable swatch" }), " usable; ✓ how many of a row are ",
-  h("i", { class: "cell split swatch" }),
-  ` seeds more than ${FAR} apart: there an outcome is chance, and for post-norm even rounding decides it`);
+  "Numbers: validation loss; in a cell its runs on their way. A ring: the best of its row; bold: the lowest of its column; ",
+  h("i", { class: "cell usable swatch" }), " usable; ", h("i", { class: "cell split swatch" }),
+  ` seeds more than ${FAR} apart: there an outcome is chance, and for post-norm even rounding decides it.`);
 const ORIGIN = `Measured with normlib.gpt: ${DATA.n_layer} blocks, width ${DATA.width}, Adam, a rate that falls `
   + `along a cosine over ${stepsText(LAST)} steps. Fewer steps are the same runs on their way, not runs of their own.`;
+
+/** All controls, and how they show a state. */
+function makeControls(st) {
+  const set = (name) => (value) => st.set({ [name]: value });
+  const steps = slider("Steps", { min: 0, max: MOMENTS.length - 1, step: 1 }, (i) => st.set({ steps: MOMENTS[i] }));
+  const warmup = radios("Warm-up", WARMUPS.map((n) => [n, String(n)]), (value) => st.set({ warmup: +value }));
+  const init = radios("Start", INITS.map((name) => [name, INIT_NAMES[name]]), set("init"));
+  const metric = radios("Cells show", [["median", "median"], ["worst", "worst seed"]], set("metric"));
+  const tolerance = slider("Usable: every seed within", { min: 0.05, max: 0.5, step: 0.05 }, set("tolerance"));
+  function show(now) {
+    steps.show(MOMENTS.indexOf(now.steps), stepsText(now.steps));
+    for (const [name, box] of Object.entries({ warmup, init, metric })) box.pick(now[name]);
+    tolerance.show(now.tolerance, `${fmt(now.tolerance)} of best`);
+  }
+  return { steps, warmup, init, metric, tolerance, show };
+}
+
+/** Everything in its place. */
+const layOut = ({ controls, map, open, grow, says, told, quiz, reset }) => h("div", { class: "nl-box" },
+  h("p", { class: "lead" }, h("b", {}, "Drag the steps; click a cell.")),
+  h("div", { class: "nl-bar" }, controls.steps, controls.warmup),
+  quiz.box, h("div", { class: "map" }, map.box, open.box, grow.box), says,
+  h("div", { class: "nl-bar" }, quiz.button, reset),
+  folded(h("div", { class: "nl-bar" }, controls.init, controls.metric, controls.tolerance),
+    h("div", { class: "nl-answer" }, told), keyToCells(), h("p", { class: "nl-note" }, ORIGIN)));
 
 function render({ model, el }) {
   const [root, unframe] = frame(el, "rates", CSS, "Learning-rate map: which rates train which placement, after how many steps");
   const st = store(model, SPEC, perFrame(update));
   const say = speaker(root), report = reporter(model);
-  let width = 0, drawn = "";
+  let width = 0, shown = false, wasOpen = false, asked = "";
 
-  const set = (name) => (value) => st.set({ [name]: value });
-  const steps = radios("Steps", MOMENTS.map((n) => [n, stepsText(n)]), set("steps"));
-  const init = radios("Start", INITS.map((name) => [name, INIT_NAMES[name]]), set("init"));
-  const metric = radios("Cells show", [["median", "median"], ["worst", "worst seed"]], set("metric"));
-  const tolerance = slider("Usable: every seed within", { min: 0.05, max: 0.5, step: 0.05 }, set("tolerance"));
-  const maps = makeMaps(st), chart = curveChart();
-  const says = { cell: cellInWords, turn: turnInWords, best: bestInWords, range: rangeInWords };
-  const told = Object.keys(says).map((name) => h("p", { class: "says-" + name }));
-  const legend = h("p", { class: "nl-note legend" }), own = h("p", { class: "nl-note mine-says" });
-  const quiz = guess(QUESTIONS, (state) => {
-    st.set(state);
-    cover();
+  const controls = makeControls(st), map = makeMap(st), grow = growth();
+  const open = makeOpen(() => st.set({ opened: false }), "figure" in el.dataset);
+  const says = h("p", { class: "nl-says nl-answer" });
+  const details = { cell: cellInWords, best: bestInWords, range: rangeInWords };
+  const told = Object.keys(details).map((name) => h("p", { class: "says-" + name }));
+  const quiz = guess(QUESTIONS, (state) => st.set({ ...state, opened: false }), (question) => {
+    asked = question;
+    map.box.inert = open.box.inert = question !== "";
+    update();
   });
   const reset = button("Reset", () => {
     quiz.stop();
-    cover();
     st.reset();
   });
-  quiz.button.addEventListener("click", cover); // after the quiz's own listener
-  root.append(maps.hint, h("div", { class: "nl-box" },
-    h("div", { class: "nl-bar" }, steps, init, metric, tolerance),
-    quiz.box, maps.box, keyToCells(),
-    h("div", { class: "nl-says" }, told), legend, chart.view, own,
-    h("p", { class: "nl-note" }, ORIGIN),
-    h("div", { class: "nl-bar" }, quiz.button, reset,
-      h("span", { class: "nl-note" }, "Click a cell or use the arrow keys."))));
+  root.append(map.hint, layOut({ controls, map, open, grow, says, told, quiz, reset }));
 
-  /** While a question is open the maps do not give the answer away. */
-  function cover() {
-    const asking = quiz.button.textContent === "Stop guessing";
-    root.classList.toggle("asking", asking);
-    maps.box.inert = asking;
+  /** Let the chosen cell become its chart, or the chart the cell; what opens with the page does not move. */
+  function morph(now, moving) {
+    const cell = map.cell(), at = root.querySelector(".map").getBoundingClientRect(), from = cell.getBoundingClientRect();
+    const small = { left: from.left - at.left, top: from.top - at.top, width: from.width, height: from.height };
+    const held = root.getRootNode().activeElement;
+    open.box.hidden = false; // to know where its chart will be
+    const large = open.draw(now, width), line = spark(runsOf(now), LAST);
+    open.box.hidden = !now.opened;
+    map.box.inert = now.opened;
+    const done = () => {
+      root.classList.remove("growing");
+      map.box.classList.toggle("behind", now.opened);
+      if (map.box.contains(held) && now.opened) open.back.focus({ preventScroll: true });
+      if (open.box.contains(held) && !now.opened) map.focus();
+    };
+    if (!moving) return done();
+    root.classList.add("growing");
+    map.box.classList.remove("behind");
+    grow.go(...(now.opened ? [small, large] : [large, small]), line, now.placement, done);
   }
 
   function update() {
     const now = st.all();
-    steps.pick(now.steps);
-    init.pick(now.init);
-    metric.pick(now.metric);
-    tolerance.show(now.tolerance, `${fmt(now.tolerance)} of best`);
-    maps.paint(now);
-    Object.values(says).forEach((words, i) => told[i].replaceChildren(...words(now)));
-    own.hidden = !now.mine;
-    own.textContent = mineInWords(now.mine);
-    const key = JSON.stringify([now.placement, now.rate, now.warmup, now.steps, now.init, now.mine, width]);
-    if (width && key !== drawn) {
-      chart.draw(curvesFor(now), width, now.steps);
-      legend.replaceChildren(...legendFor(now));
-      drawn = key;
-    }
+    controls.show(now);
+    map.paint(now);
+    says.textContent = leadInWords(now);
+    Object.values(details).forEach((words, i) => told[i].replaceChildren(...words(now)));
+    open.show(now);
+    if (width && wasOpen !== now.opened) {
+      wasOpen = now.opened;
+      morph(now, shown);
+    } else if (width && now.opened) open.draw(now, width);
+    shown = width > 0;
     report(stats(now));
-    say([...told, own].map((node) => node.textContent).join(" ").trim());
+    say(asked || `${said()} ${says.textContent} ${open.spoken()}`);
   }
+  const said = () => told.map((node) => node.textContent).join(" ");
 
-  const unwatch = onWidth(chart.view, (to) => {
+  const unwatch = onWidth(map.box.parentNode, (to) => {
     width = to;
     update();
   });
   update();
   return () => {
+    grow.stop();
     report.stop();
     unwatch();
     st.off();
@@ -263,4 +286,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render, address: ["placement", "rate", "warmup", "steps", "init", "metric", "tolerance"] };
+export default { render, address: ["placement", "rate", "warmup", "steps", "opened", "init", "metric", "tolerance"] };

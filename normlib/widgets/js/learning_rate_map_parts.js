@@ -1,5 +1,5 @@
-// The learning-rate map: what was measured, words for it, the grid of a map and the chart of curves.
-import { clamp, fmt, h, nextId, path, scale } from "./core.js";
+// The learning-rate map: what was measured, words for it, and the chart of the curves of a cell.
+import { clamp, h, path, scale } from "./core.js";
 
 // ---- what was measured ----
 export const { inits: INITS, warmups: WARMUPS, placements: ROWS, rates: RATES, moments: MOMENTS } = DATA;
@@ -70,59 +70,44 @@ export function ranges(list) {
   return and(runs.map(([a, b]) => (a === b ? rateText(a) : `${rateText(a)} to ${rateText(b)}`)));
 }
 
-// ---- the maps ----
-/** One grid, placements down and rates across. `picked(placement, rate)` on a click. */
-export function gridOf(warmup, picked) {
-  const words = warmup ? warmupText(warmup) : "Without warm-up";
-  const title = h("p", { class: "title", id: nextId() }, words);
-  const at = {}, counts = {};
-  const head = h("div", { class: "row head", role: "row" },
-    h("span", { class: "name", role: "columnheader" }, h("span", { class: "nl-sr" }, "Placement, "), "rate × 1000"),
-    RATES.map((rate) => h("span", { role: "columnheader", "aria-label": `rate ${rate}` }, String(+(rate * 1000).toPrecision(3)))),
-    h("span", { class: "count", role: "columnheader" },
-      h("span", { class: "nl-sr" }, `usable rates, of ${RATES.length}`), h("span", { "aria-hidden": "true" }, "✓")));
-  const rows = ROWS.map((placement) => {
-    at[placement] = RATES.map((_, rate) => h("div", {
-      class: "cell", role: "gridcell", tabindex: -1, onclick: () => picked(placement, rate),
-    }));
-    counts[placement] = h("span", { class: "count", role: "gridcell" });
-    const name = h("span", { class: "name", role: "rowheader" }, PLACEMENTS[placement].label);
-    return h("div", { class: "row", role: "row" }, name, at[placement], counts[placement]);
-  });
-  const grid = h("div", { class: "grid", role: "grid", "aria-labelledby": title.id }, head, rows);
-  return { box: h("div", { class: "map" }, title, grid), at, counts };
-}
-
-/** Color, text, border and name of a cell; only what changed is touched. */
-export function paintCell(node, { text, share, split, good, label, selected, paired }) {
-  const kinds = { split, usable: good, selected, paired };
-  const name = ["cell", ...Object.keys(kinds).filter((kind) => kinds[kind])].join(" ");
-  if (node.className !== name) {
-    node.className = name;
-    node.tabIndex = selected ? 0 : -1;
-    node.setAttribute("aria-selected", !!selected);
-  }
-  if (node.label === label) return;
-  node.label = label;
-  node.setAttribute("aria-label", label);
-  node.textContent = text;
-  node.style.setProperty("--share", share.toFixed(2));
-}
+/** The chosen cell and its rival, as arms of the race. */
+export const raceOf = (now) => [now.placement, rivalOf(now.placement)].map((placement) => (
+  { placement, lr: RATES[now.rate], warmup: now.warmup, init: now.init }));
 
 // ---- the runs of a cell on their way, the other placements', and the reader's own ----
-const TALL = 232, TOP = 12, BOTTOM = 194, LEFT = 34, LOSSES = [1.4, 3.6], FIRST = 50;
+const FIRST = 80, LOSSES = [1.4, 3.6], LEFT = 34, TOP = 10;
+
+/** Where a step and a loss are in a picture from the left to the right edge, from top to bottom. */
+function scalesFor(left, right, top, bottom, last = LAST) {
+  return [scale([FIRST, last], [left, right], true), scale(LOSSES, [bottom, top])];
+}
+
+/** The runs of a cell up to some step, as one path in a picture of 100 by 100; what is off it is cut. */
+export function spark(runs, steps) {
+  const [x, y] = scalesFor(0, 100, 0, 100), at = MOMENTS.filter((one) => one <= steps);
+  const xs = at.map(x);
+  return runs.map((run) => path(xs, at.map((_, i) => (run[i] > LOSSES[1] ? NaN : y(run[i]))))).join("");
+}
+
+/** Names at the right end of lines, moved apart where they would lie on each other. */
+function endNames(ends, right, bottom) {
+  const sorted = ends.sort((a, b) => a.y - b.y), n = sorted.length;
+  sorted.forEach((end, i) => (end.y = Math.min(end.y, bottom - 15 * (n - 1 - i))));
+  sorted.forEach((end, i) => (end.y = Math.max(end.y, (sorted[i - 1]?.y ?? -99) + 15)));
+  return sorted.map(({ y, name, placement }) => h(":text", {
+    x: right + 6, y: y + 4, style: `fill: var(--${placement}); font-weight: 600`,
+  }, name));
+}
 
 export function curveChart() {
-  const view = h(":svg", { class: "curves", height: TALL, "aria-hidden": "true" });
-  const y = scale(LOSSES, [BOTTOM, TOP]);
+  const view = h(":svg", { class: "curves", "aria-hidden": "true" });
   const middle = { "text-anchor": "middle" }, end = { "text-anchor": "end" };
 
   /** One curve with a dot per moment, from the chart's first step on, cut at its upper edge. */
-  function line({ kind, placement, steps, losses, diverged }, x) {
+  function line({ kind, placement, steps, losses, diverged }, x, y) {
     const points = steps.map((step, i) => [step, losses[i]]).filter(([step]) => step >= FIRST);
     const seen = points.map(([step, loss]) => [x(step), loss > LOSSES[1] ? NaN : y(loss)]);
-    const color = placement ? { style: `--line-color: var(--${placement})` } : {};
-    const drawn = { class: kind, ...color };
+    const drawn = { class: kind, ...(placement ? { style: `--line-color: var(--${placement})` } : {}) };
     const dash = placement ? PLACEMENTS[placement].dash : [];
     const [atX, atY] = [x(points.at(-1)?.[0] ?? FIRST), y(points.at(-1)?.[1] ?? 99)];
     return [
@@ -133,29 +118,25 @@ export function curveChart() {
     ];
   }
 
-  /** A line across at a loss, with its name. */
-  const level = (loss, name, right) => [
-    h(":line", { class: "level", x1: LEFT, x2: right, y1: y(loss), y2: y(loss) }),
-    h(":text", { class: "mute", x: right, y: y(loss) - 5, ...end }, name),
-  ];
-
-  /** Curves {kind, placement, steps, losses, diverged}, those in front last. */
-  function draw(curves, width, steps) {
-    const right = width - 8, last = Math.max(LAST, ...curves.map((one) => one.steps.at(-1)));
-    const x = scale([FIRST, last], [LEFT, right], true);
+  /** Curves {kind, placement, steps, losses, diverged}, those in front last; `ends` are their names. */
+  function draw(curves, ends, width, tall, steps) {
+    const right = width - 76, bottom = tall - 24, last = Math.max(LAST, ...curves.map((one) => one.steps.at(-1)));
+    const [x, y] = scalesFor(LEFT, right, TOP, bottom, last);
     const marks = last > 1.5 * LAST ? [...MOMENTS, last] : MOMENTS;
+    const level = (loss, name) => [
+      h(":line", { class: "level", x1: LEFT, x2: right, y1: y(loss), y2: y(loss) }),
+      h(":text", { class: "mute", x: LEFT + 4, y: y(loss) - 4 }, name)];
+    view.setAttribute("height", tall);
     view.replaceChildren(
       ...[1.5, 2, 2.5, 3, 3.5].flatMap((loss) => [
         h(":line", { class: "grid-line", x1: LEFT, x2: right, y1: y(loss), y2: y(loss) }),
-        h(":text", { class: "mute", x: LEFT - 8, y: y(loss) + 4, ...end }, loss.toFixed(1)),
-      ]),
-      h(":line", { class: "moment", x1: x(steps), x2: x(steps), y1: TOP, y2: BOTTOM }),
-      ...marks.map((step) =>
-        h(":text", { class: "mute", x: x(step), y: BOTTOM + 18, ...(step === last ? end : middle) }, String(step))),
-      h(":text", { class: "mute", x: right, y: TALL - 3, ...end }, "step, logarithmic"),
-      h(":text", { class: "mute", x: 0, y: TALL - 3 }, "validation loss"),
-      ...level(LETTERS, `letters ${fmt(LETTERS)}`, right), ...level(PAIRS, `pairs ${fmt(PAIRS)}`, right),
-      ...curves.flatMap((one) => line(one, x)));
+        h(":text", { class: "mute", x: LEFT - 8, y: y(loss) + 4, ...end }, loss.toFixed(1))]),
+      h(":line", { class: "moment", x1: x(steps), x2: x(steps), y1: TOP, y2: bottom }),
+      ...marks.map((step) => h(":text", { class: "mute", x: x(step), y: bottom + 18, ...middle }, String(step))),
+      ...level(LETTERS, "letters"), ...level(PAIRS, "pairs"),
+      ...curves.flatMap((one) => line(one, x, y)),
+      ...endNames(ends.map(({ loss, ...one }) => ({ ...one, y: y(loss) })), right, bottom - 2));
+    return { left: LEFT, top: TOP, width: right - LEFT, height: bottom - TOP };
   }
   return { view, draw };
 }

@@ -19,6 +19,11 @@ function watch(margin) {
 }
 watch("0px");
 for (const kind of ["scroll", "keydown"]) addEventListener(kind, () => watch("1000px"), { once: true });
-const linked = () => load(location.hash.slice(1).split("?")[0]);
+/** An address with a figure's name leads to it; with a state in it the figure itself does the rest. */
+function linked() {
+  const [name, query] = location.hash.slice(1).split("?");
+  load(name);
+  if (asked.has(name) && !query) document.querySelector(`.normlib-figure[data-figure="${name}"]`)?.scrollIntoView();
+}
 linked();
 addEventListener("hashchange", linked);

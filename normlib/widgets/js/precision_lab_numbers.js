@@ -100,27 +100,36 @@ function relativeError(variance, right) {
   return Math.abs(variance - right) / right;
 }
 
-/** All that is drawn and said, from the state. */
+/** What the norm makes of the stored numbers with a computed mean and variance; every step rounded. */
+function normOf({ stored, mean, variance }, eps, r) {
+  const rstd = r(1 / r(Math.sqrt(r(variance + r(eps)))));
+  return { rstd, y: stored.map((value) => r(r(value - mean) * rstd)) };
+}
+
+/**
+ * All that is drawn and said, from the state. An error is the whole one: of the variance that came out,
+ * relative to that of the numbers before they were stored.
+ */
 export function viewOf(state) {
   const { dtype, algorithm, eps } = state, r = ROUND[dtype];
-  const x = numbers(state.seed, state.offset, state.spread);
+  const x = numbers(state.seed, state.offset, state.spread), { mean: middle, variance: truth } = exact(x);
   const table = {};
   for (const type of DTYPES) {
-    const stored = x.map(ROUND[type]), right = exact(stored).variance;
+    const stored = x.map(ROUND[type]), left = exact(stored).variance;
     for (const way in ALGORITHMS) {
       const { mean, variance, size } = RUN[way](stored, ROUND[type]);
-      table[type + way] = { stored, right, mean, variance, size, error: relativeError(variance, right) };
+      table[type + way] = { stored, left, mean, variance, size, error: relativeError(variance, truth) };
     }
   }
-  const own = table[dtype + algorithm];
-  const rstd = r(1 / r(Math.sqrt(r(own.variance + r(eps)))));
-  const y = own.stored.map((value) => r(r(value - own.mean) * rstd));
+  const rows = Object.fromEntries(Object.keys(ALGORITHMS).map((way) =>
+    [way, { ...table[dtype + way], ...normOf(table[dtype + way], eps, r) }]));
+  const own = rows[algorithm];
   return {
-    ...state, ...own, x, table, rstd,
+    ...state, ...own, x, table, rows, truth,
     kept: new Set(own.stored).size,
-    truth: exact(x).variance, // of the numbers before they were stored
-    output: Math.sqrt(exact(y).variance), // the spread of what the norm returns
-    wanted: Math.sqrt(own.right / (own.right + eps)), // and what it should be: σ / √(σ² + ε)
+    ideal: x.map((value) => (value - middle) / Math.sqrt(truth + eps)),
+    output: Math.sqrt(exact(own.y).variance), // the spread of what the norm returns
+    wanted: Math.sqrt(truth / (truth + eps)), // and what it should be: σ / √(σ² + ε)
   };
 }
 
