@@ -19,7 +19,7 @@ CHOICES = {
     "depth": [2, 4, 6, 8, 12],
     "init": ["xavier", "gpt2"],
 }
-ARMS = [
+ARMS: list[dict[str, Any]] = [
     {"placement": "post"},
     {"placement": "post", "warmup": 100},
     {"placement": "pre"},
@@ -75,7 +75,7 @@ class TrainingRace(Figure):
     )
     _room = (610, 745)
 
-    arms: Any = t.List(t.Dict(), ARMS, minlen=1, maxlen=MOST_ARMS).tag(sync=True)
+    arms = t.List(t.Dict(), ARMS, minlen=1, maxlen=MOST_ARMS).tag(sync=True)
     seed = t.Int(0, min=0, max=9999).tag(sync=True)
     size = t.Enum(["chapter", "small"], "chapter").tag(sync=True)
     losses: Any = t.List().tag(sync=True)

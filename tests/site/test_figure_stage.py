@@ -4,8 +4,19 @@ import re
 
 import pytest
 
-STAGES = ["LayerNormGeometry", "SharedStatistics", "BatchDependence"]
+STAGES = [
+    "BatchDependence",
+    "GradientHighway",
+    "LayerNormGeometry",
+    "LearningRateMap",
+    "PrecisionLab",
+    "SharedStatistics",
+]
 stages = pytest.mark.parametrize("name", STAGES)
+# The others have the same in their own tests, with hands of their own.
+with_hold = pytest.mark.parametrize(
+    "name", ["BatchDependence", "LayerNormGeometry", "SharedStatistics"]
+)
 SCREENS = {  # a page's width, its height, and the most that a figure may need of it
     "wide": ({"width": 1280, "height": 900}, 620),
     "laptop": ({"width": 1366, "height": 657}, 620),
@@ -56,7 +67,7 @@ def test_what_is_folded_opens_and_fits(figure, name, width):
     assert max(edges) <= right
 
 
-@stages
+@with_hold
 def test_a_swipe_up_or_down_is_left_to_the_page(figure, name):
     """Only what is taken hold of keeps a finger; the picture around it scrolls."""
     one = figure(name, width=390, has_touch=True, is_mobile=True)
@@ -73,7 +84,7 @@ def test_a_swipe_up_or_down_is_left_to_the_page(figure, name):
     assert taken < 0.1 * picture.evaluate(share)
 
 
-@stages
+@with_hold
 def test_a_transition_is_short_and_none_where_less_motion_is_asked_for(figure, name):
     """After 600 ms a step is over, and under reduced motion at once."""
     change = {"LayerNormGeometry": {"stage": "centered"}, "BatchDependence": {"m": 64}}
