@@ -180,6 +180,7 @@ def put(page, book, name, traits=None, twice=False, address=""):
     own = json.loads(html.unescape(re.search('data-traits="([^"]*)"', place)[1]))
     state = html.escape(json.dumps({**own, **(traits or {})}))
     place = re.sub('data-traits="[^"]*"', lambda _: f'data-traits="{state}"', place, count=1)
+    place = place.replace('"../', f'"{book.as_uri()}/')
     page.evaluate(PUT, [place * (2 if twice else 1), address])
     page.evaluate((book / "_static" / "figures" / f"{name}.js").read_text(encoding="utf-8"))
 

@@ -62,7 +62,7 @@ def test_a_figure_is_one_picture_and_every_picture_is_there(joined):
     missing = [src for src in files if not (ROOT / "_build" / src).exists()]
     assert missing == []
     sheets = [each["href"] for each in joined.select("link[rel=stylesheet]")]
-    assert len([each for each in sheets if (ROOT / "_build" / each).exists()]) == len(sheets) > 4
+    assert len([each for each in sheets if (ROOT / "_build" / each).exists()]) == len(sheets) > 0
 
 
 def test_solutions_stand_at_the_end_of_their_chapter_and_know_their_exercise(joined):

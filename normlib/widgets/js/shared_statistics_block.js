@@ -89,7 +89,8 @@ export function makeBlock(where, acts) {
     if (event.button || !start) return;
     event.preventDefault();
     target.setPointerCapture(event.pointerId);
-    let last = start.join();
+    const first = start.join();
+    let last = first;
     const listen = (name, f) => target.addEventListener(name, f, { signal: over.signal });
     if (target === hold || event.pointerType !== "touch") listen("pointermove", (move) => { // a swipe belongs to the page
       const at = under(move);
@@ -97,7 +98,7 @@ export function makeBlock(where, acts) {
       last = at.join();
       acts.share(start, boxOf(start, at));
     });
-    listen("pointerup", () => (last === start.join() ? acts.choose(start) : acts.done()));
+    listen("pointerup", (up) => (last === first ? under(up)?.join() === first && acts.choose(start) : acts.done()));
     listen("lostpointercapture", () => over.abort());
   }
   svg.addEventListener("pointerdown", (event) => event.target !== hold && drag(event));
