@@ -206,7 +206,7 @@ class Stage:
     """Browser pages for figures: one for each way to look at them, used again and again."""
 
     def __init__(self, browser, book, folder):
-        self.browser, self.book, self.pages = browser, book, {}
+        self.browser, self.book, self.pages, self.seen = browser, book, {}, None
         self.bare = folder / "bare.html"
         self.bare.write_text(bare_page(book), encoding="utf-8")
 
@@ -221,6 +221,9 @@ class Stage:
             page.on("pageerror", lambda e: page.faults.append(str(e)))
             page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
         page = self.pages[key]
+        if self.seen not in (None, page):  # a figure that moves there would slow this one down
+            self.seen.goto("about:blank")
+        self.seen = page
         page.faults, page.requests = [], []
         return page
 

@@ -73,7 +73,7 @@ def test_the_first_look_makes_the_point(figure):
 def test_far_from_zero_in_float32_storing_is_innocent(figure):
     one = figure(NAME, traits={"dtype": "float32", "offset": 5000})
     assert "One pass gives σ² = 4 instead of 0.943: no digit is right." in says(one)
-    assert "two numbers near 2.5×10⁷, where the numbers of float32 are 2 apart" in about(one)
+    assert "two numbers near 2.5·10⁷, where the numbers of float32 are 2 apart" in about(one)
     assert one.root.locator(".count").text_content() == "64 → 64"
     assert one.root.locator(".storage .band").count() == 1  # too many to be drawn one by one
     one.unfold()
@@ -245,7 +245,7 @@ def test_the_keyboard_alone(figure):
     one.page.keyboard.press("Home")
     one.settle()
     assert one.get("offset") == 0
-    assert "Near 1 the numbers of float16 are 9.8×10⁻⁴ apart" in about(one)
+    assert "Near 1 the numbers of float16 are 9.8·10⁻⁴ apart" in about(one)
     assert "float16, two passes" in one.said()
 
 

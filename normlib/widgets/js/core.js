@@ -34,7 +34,7 @@ export function fmt(x, decimals = 2) {
     const power = Math.floor(Math.log10(size));
     const digits = String(power).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
     const front = fmt(x / 10 ** power, 1);
-    return (front === "1.0" ? "" : front + "×") + "10" + digits;
+    return (front === "1.0" ? "" : front + "·") + "10" + digits;
   }
   return x.toFixed(decimals).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "−");
 }

@@ -5,7 +5,7 @@ export const apart = (a, b) => Math.abs(Math.log(a / b));
 export const nearest = (list, x) => list.reduce((a, b) => (apart(b, x) < apart(a, x) ? b : a));
 
 // ---- words for factors ----
-/** A large number with two digits that count: 97,000, 3.8 million, 2.5×10¹⁶. */
+/** A large number with two digits that count: 97,000, 3.8 million, 2.5·10¹⁶. */
 function inWords(x) {
   const two = (y) => (+y.toPrecision(2)).toLocaleString("en-US");
   if (x < 1e6) return two(x);

@@ -2,7 +2,7 @@
 import { clamp, fmt, h, nextId, tween } from "./core.js";
 import { ALGORITHMS, COUNT, DTYPES, ROUND, few, spacing } from "./precision_lab_numbers.js";
 
-/** How wrong a variance is, in few letters: 320 %, 1.2×10⁻⁷, or what became of it. */
+/** How wrong a variance is, in few letters: 320 %, 1.2·10⁻⁷, or what became of it. */
 export function errorInWords({ error, variance, left, stored }) {
   if (!stored.every(Number.isFinite) || !Number.isFinite(variance)) return "overflow";
   if (variance < 0) return "negative";

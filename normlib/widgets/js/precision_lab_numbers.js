@@ -133,11 +133,11 @@ export function viewOf(state) {
   };
 }
 
-/** A number with about three digits: 4, 0.943, −2, 2.5×10⁷. */
+/** A number with about three digits: 4, 0.943, −2, 2.5·10⁷. */
 export function few(x) {
   const size = Math.abs(x);
   if (!Number.isFinite(x) || (size && (size < 1e-3 || size > 1e5))) return fmt(x);
   const text = fmt(x, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
-  if (size >= 1e4) return String(Math.round(x)).replace("-", "−"); // 50000, not 5.0×10⁴
+  if (size >= 1e4) return String(Math.round(x)).replace("-", "−"); // 50000, not 5.0·10⁴
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
