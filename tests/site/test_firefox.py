@@ -16,7 +16,8 @@ const find = (node) => node.matches(".nl") ? node
 const root = find(host);
 """
 MEASURE = """
-const drawn = [...root.querySelectorAll("svg, canvas")].map((node) => node.getBoundingClientRect());
+const parts = [...root.querySelectorAll("svg, canvas, [role=grid]")];
+const drawn = parts.map((node) => node.getBoundingClientRect());
 const box = host.getBoundingClientRect();
 return [box.width, box.height, Math.max(...drawn.map((part) => part.width))];
 """
