@@ -50,7 +50,7 @@ def add_previews(app, exception):
         return
     out = Path(app.outdir)
     pages = {
-        path.relative_to(out).as_posix(): KEPT.sub("", path.read_text(encoding="utf-8"))
+        path.relative_to(out).as_posix(): path.read_text(encoding="utf-8")
         for path in [*out.glob("*.html"), *out.glob("book/*.html")]
     }
     known = targets(pages)

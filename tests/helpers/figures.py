@@ -18,10 +18,8 @@ from normlib import widgets
 from normlib.widgets import _modules
 
 PLACE = re.compile(r'<div class="normlib-figure" data-figure="(\w+)".*?</div></div>', re.S)
-# Not needed by a figure, and slow to load: formulas, the search, the figures' scripts.
-NEEDLESS = re.compile(
-    r'<script[^>]*src="[^"]*(mathjax|search|language_data|figures/)[^>]*></script>'
-)
+# The loader of figures: each is put on the page by hand.
+NEEDLESS = re.compile(r'<script[^>]*src="[^"]*figures/[^>]*></script>')
 # As a page would have it from the start, for a script that is run next.
 PUT = """([places, address]) => {
     stage.innerHTML = places;

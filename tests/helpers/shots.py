@@ -20,7 +20,7 @@ def main():
                 )
                 for path in pages():
                     page.goto(path.as_uri(), wait_until="load")
-                    page.wait_for_timeout(600)  # the maths is typeset after loading
+                    page.wait_for_timeout(600)  # figures come after loading
                     name = f"{Path(path).stem}-{width}-{theme}.png"
                     page.screenshot(path=SHOTS / name, full_page=True)
                 page.close()

@@ -46,18 +46,6 @@ def test_the_default_makes_the_point(figure):
     assert "Nothing stands on the highway." in said
 
 
-@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
-def test_it_is_a_stage(figure, size):
-    """Wholly in view, with few words: the picture says the rest."""
-    fig = figure(NAME, width=size[0], height=size[1], has_touch=size[0] == 390)
-    most = 760 if size[0] == 390 else 620
-    assert fig.root.bounding_box()["height"] <= most
-    assert len(fig.words()) <= 60
-    fig.root.get_by_role("button", name="Guess first").click()
-    fig.settle()
-    assert fig.root.bounding_box()["height"] <= most
-
-
 @pytest.mark.parametrize("placement", START["xavier"])
 def test_a_river_is_as_wide_as_what_flows_is_large(figure, placement):
     fig = figure(NAME, traits={"placement": placement}, reduced_motion="reduce")

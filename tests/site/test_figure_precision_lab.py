@@ -107,18 +107,6 @@ def test_an_error_is_the_whole_one(figure):
     assert "exact" not in one.text()
 
 
-@pytest.mark.parametrize("size", [(1280, 900), (1366, 657), (390, 844)], ids=str)
-def test_it_is_a_stage(figure, size):
-    """Wholly in view, with few words: the picture says the rest."""
-    one = figure(NAME, width=size[0], height=size[1], has_touch=size[0] == 390)
-    most = 760 if size[0] == 390 else 620
-    assert one.root.bounding_box()["height"] <= most
-    assert len(one.words()) <= 60
-    one.root.get_by_role("button", name="Guess first").click()
-    one.settle()
-    assert one.root.bounding_box()["height"] <= most
-
-
 def test_the_numbers_fall_in_one_short_transition(figure):
     one = figure(NAME, traits={"offset": 50})
     first = spots(one, ".dots.kept")

@@ -33,6 +33,18 @@ def test_it_fits_a_screen(figure, name, screen):
     assert 300 < one.root.bounding_box()["height"] <= most
 
 
+@pytest.mark.parametrize("name", ["GradientHighway", "PrecisionLab"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_it_fits_with_all_its_numbers_and_a_question(figure, name, screen):
+    """Numbers counted as words, too; and no taller while a question is open."""
+    options, most = SCREENS[screen]
+    one = figure(name, **options)
+    assert len(one.words()) <= 60
+    one.root.get_by_role("button", name="Guess first").click()
+    one.settle()
+    assert one.root.bounding_box()["height"] <= most
+
+
 @stages
 def test_it_says_little_before_one_asks(figure, name):
     one = figure(name)

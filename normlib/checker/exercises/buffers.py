@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from normlib.checker.exercises.fits import EXACT, same
 from normlib.checker.exercises.forward import axes
 from normlib.checker.exercises.stateful import BUFFERS, STEPS
 
-EXACT = 1e-4  # relative, as in `fits`
 TRAINING = {step: batch for batch, _, step in STEPS if "training" in step}
 
 
@@ -54,7 +54,6 @@ def _shares(new, old, statistic):
         return None
     columns = np.stack([old, statistic], 1)
     shares, *_ = np.linalg.lstsq(columns, new, rcond=None)
-    exact = np.abs(columns @ shares - new).max() <= EXACT * np.abs(new).max(initial=1e-300)
     if abs(shares[1]) < EXACT:
         return None  # a constant tells nothing of what is kept
-    return np.round(shares, 4) + 0.0 if exact else None
+    return np.round(shares, 4) + 0.0 if same(columns @ shares, new) else None

@@ -1,5 +1,5 @@
 // The batch is part of the function: a batch rains from its population, and 200 batches pile up.
-import { attr, clamp, fmt, h, path, tween } from "./core.js";
+import { attr, clamp, fmt, h, path, pursue, tween } from "./core.js";
 import { BATCHES, KINDS, SIZES, X, facts, normals } from "./batch_dependence_numbers.js";
 
 const RANGES = { before: { x: [-2.4, 4.6], y: [-1.8, 2.8] }, after: { x: [-3, 10.4], y: [-3, 2.2] } };
@@ -117,16 +117,11 @@ export function makeStage(pick, mode) {
   let width = 600, now = null, room, shown = null, key = "", still = "", halt = () => {};
 
   function drag(event) {
-    if (event.button) return;
-    event.preventDefault();
-    const target = event.currentTarget, over = new AbortController(), { clientX } = event;
-    const side = target === nodes.grips[0] ? -1 : 1, half = now.fact.meanTheory; // as it is taken: the middle moves with m
-    target.setPointerCapture(event.pointerId);
-    target.addEventListener("pointermove", (move) => {
-      const wider = (side * (move.clientX - clientX) * (room.x[1] - room.x[0])) / (room.left - 28);
+    const side = event.currentTarget === nodes.grips[0] ? -1 : 1, half = now.fact.meanTheory; // as it is taken: the middle moves with m
+    pursue(event, (dx) => {
+      const wider = (side * dx * (room.x[1] - room.x[0])) / (room.left - 28);
       pick(sizeFor(now.kind, half + wider));
-    }, { signal: over.signal });
-    target.addEventListener("lostpointercapture", () => over.abort(), { once: true });
+    });
   }
   for (const grip of nodes.grips) grip.addEventListener("pointerdown", drag);
 

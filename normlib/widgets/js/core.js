@@ -285,6 +285,18 @@ export function tween(ms, step) {
   return () => cancelAnimationFrame(id);
 }
 
+/** Follow a pointer from here until it is let go; `moved` gets how far it went, `lost` hears of a scroll. */
+export function pursue(event, moved, lost = () => {}) {
+  if (event.button) return;
+  event.preventDefault();
+  const target = event.currentTarget, { clientX, clientY, pointerId } = event, over = new AbortController();
+  const listen = (name, f) => target.addEventListener(name, f, { signal: over.signal });
+  target.setPointerCapture(pointerId);
+  listen("pointermove", (now) => now.pointerId === pointerId && moved(now.clientX - clientX, now.clientY - clientY));
+  listen("pointercancel", lost);
+  listen("lostpointercapture", () => over.abort());
+}
+
 /** Call `draw(width)` with the width of a node, now and whenever it changes. Returns how to stop. */
 export function onWidth(node, draw) {
   let width = 0;

@@ -1,5 +1,5 @@
 // The geometry of LayerNorm: the hand on v and on the space, and what its moves have shown.
-import { clamp } from "./core.js";
+import { clamp, pursue } from "./core.js";
 import { FAR, ONES, between, dot, eyeAt, gap, normOf, plus, size, times } from "./layer_norm_geometry_vectors.js";
 
 const STILL = 0.005; // an output that moved less stayed
@@ -91,24 +91,12 @@ export function makeMemory() {
 }
 
 // ---- the pointer ----------------------------------------------------------------------------------------
-/** Follow a pointer from here until it is let go; `moved` gets how far it went, `lost` hears of a scroll. */
-function follow(event, moved, lost = () => {}) {
-  if (event.button) return;
-  event.preventDefault();
-  const target = event.currentTarget, { clientX, clientY, pointerId } = event, over = new AbortController();
-  const listen = (name, f) => target.addEventListener(name, f, { signal: over.signal });
-  target.setPointerCapture(pointerId);
-  listen("pointermove", (now) => now.pointerId === pointerId && moved(now.clientX - clientX, now.clientY - clientY));
-  listen("pointercancel", lost);
-  listen("lostpointercapture", () => over.abort());
-}
-
 /** What dragging does: v follows the hand, the ground turns the space. */
 export const draggingOn = (state, memory) => ({
   pull(event, zoom) {
     const from = state.get("v"), eye = eyeAt(state.get("view")), eps = state.get("eps");
     memory.begin(from, eps);
-    follow(event, (dx, dy) => {
+    pursue(event, (dx, dy) => {
       if (Math.hypot(dx, dy) < 5) return; // no direction yet
       const v = dragged(from, eye, [dx / zoom, -dy / zoom]);
       memory.to(v, eps);
@@ -118,7 +106,7 @@ export const draggingOn = (state, memory) => ({
   turn(event) {
     const view = state.get("view"), [yaw, pitch] = view;
     const finger = event.pointerType === "touch"; // up and down it scrolls the page
-    follow(event, (dx, dy) => {
+    pursue(event, (dx, dy) => {
       const around = ((((yaw - dx / 2 + 180) % 360) + 360) % 360) - 180;
       state.set({ view: [Math.round(around), finger ? pitch : Math.round(clamp(pitch + dy / 2, -90, 90))] });
     }, () => state.set({ view }));

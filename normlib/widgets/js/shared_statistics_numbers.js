@@ -1,5 +1,5 @@
 // Who shares statistics: the numbers as sheets, and on two lines.
-import { attr, clamp, fmt, h, nextId, onWidth, tween } from "./core.js";
+import { attr, clamp, fmt, h, nextId, onWidth, pursue, tween } from "./core.js";
 import { C, N, S, SHAPE, indexOf, placeOf, short } from "./shared_statistics_setting.js";
 
 // ---- the numbers as sheets ----------------------------------------------------------------------
@@ -171,16 +171,8 @@ export function makeMap(edit) {
   node.append(lines, spread.set, ...Object.values(ink), knob, grip);
 
   function grab(event) {
-    event.preventDefault();
-    grip.setPointerCapture(event.pointerId);
-    const left = node.getBoundingClientRect().left;
-    const drag = ({ clientX }) => {
-      const along = (clientX - left - LEFT) / (width - LEFT - RIGHT);
-      edit(along * 2 * REACH - REACH);
-    };
-    grip.addEventListener("pointermove", drag);
-    const end = () => grip.removeEventListener("pointermove", drag);
-    grip.addEventListener("lostpointercapture", end, { once: true });
+    const from = event.clientX - node.getBoundingClientRect().left - LEFT;
+    pursue(event, (dx) => edit(((from + dx) / (width - LEFT - RIGHT)) * 2 * REACH - REACH));
   }
 
   function drawNumbers(view, secret, to) {
