@@ -1,8 +1,9 @@
-"""agrees(): your function, normlib's and PyTorch's on the same inputs, in one small table."""
+"""agrees(): your function, normlib's and PyTorch's on the same inputs, as one line and a table."""
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Disagreement(AssertionError):
 class Agreement:
     """What `agrees` returns: the largest differences, one row for each probe.
 
-    Its text form is a table.
+    Its text form is one line; `table` has all rows, which HTML folds away.
     """
 
     name: str
@@ -51,7 +52,9 @@ class Agreement:
         """Whether every difference is within what is allowed."""
         return all(a <= t and (b is None or b <= t) for _, a, b, t in self.rows)
 
-    def __repr__(self) -> str:
+    @property
+    def table(self) -> str:
+        """The differences as text, one line for each probe; ✗ marks what is not allowed."""
         width = max(len(row[0]) for row in self.rows)
         lines: list[tuple[str, ...]] = [(self.name, "normlib", "torch", "allowed", "")]
         for probe, a, b, t in self.rows:
@@ -60,6 +63,20 @@ class Agreement:
             lines.append((probe, *numbers, "" if right else "✗"))
         table = (f"{p:{width}}   {a:10}{b:10}{t:10}{sign}".rstrip() for p, a, b, t, sign in lines)
         return "\n".join(table)
+
+    def __repr__(self) -> str:
+        others = "normlib" if self.rows[0][2] is None else "normlib and PyTorch"
+        verdict = "agrees" if self.ok else "does not agree"
+        mark = "✓" if self.ok else "✗"
+        return f"{mark} {self.name} {verdict} with {others} on {len(self.rows)} inputs"
+
+    def _repr_html_(self):
+        color = "#2e8b57" if self.ok else "#c4681c"
+        return (
+            f'<details style="border-left:4px solid {color};padding:0.2em 0.8em">'
+            f"<summary><strong>{escape(repr(self))}</strong></summary>"
+            f'<pre style="overflow-x:auto">{escape(self.table)}</pre></details>'
+        )
 
 
 def agrees(name: str, mine: Callable) -> Agreement:
@@ -118,7 +135,7 @@ def agrees(name: str, mine: Callable) -> Agreement:
             raise Disagreement(f"{name} changes its input: write x = x - mean, not x -= mean.")
     result = Agreement(name, tuple(rows))
     if not result.ok:
-        raise Disagreement(f"the numbers differ in the rows marked ✗.\n{result!r}")
+        raise Disagreement(f"the numbers differ in the rows marked ✗.\n{result.table}")
     return result
 
 

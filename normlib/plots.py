@@ -18,7 +18,15 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from normlib.palette import DARK, LIGHT, SERIES
 
-__all__ = ["DARK", "LIGHT", "influence", "plane_and_sphere", "selectable_keys", "use_style"]
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "influence",
+    "plane_and_sphere",
+    "ridges",
+    "selectable_keys",
+    "use_style",
+]
 
 
 # On Matplotlib's own defaults, so that no setting of a reader's changes or breaks a figure.
@@ -123,4 +131,26 @@ def influence(matrix: np.ndarray, title: str, ax: Axes) -> Axes:
     ax.set(yticks=np.arange(n) + 0.5, yticklabels=range(n))
     ax.grid(False)
     ax.tick_params(length=0)
+    return ax
+
+
+def ridges(
+    rows: Sequence[np.ndarray], labels: Sequence[str], edges: np.ndarray, ax: Axes, color: str
+) -> Axes:
+    """Draw one histogram above the other, the first at the bottom, all with the same bins.
+
+    A bin's height is its share of the row's values; those beyond the edges count as outermost.
+    """
+    low, high = edges[0], np.nextafter(edges[-1], edges[0])
+    shares = [np.histogram(np.clip(row, low, high), edges)[0] / np.size(row) for row in rows]
+    gap = 0.7 * max(share.max() for share in shares)
+    # From the top down, so that each stands in front of the one behind it.
+    for level, share in reversed(list(enumerate(shares))):
+        base = level * gap
+        ax.stairs(base + share, edges, baseline=base, fill=True, color=color, alpha=0.75)
+        ax.stairs(base + share, edges, baseline=base, color=LIGHT["card"], linewidth=1)
+    ax.set_yticks(gap * np.arange(len(shares)), labels)
+    ax.grid(False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
     return ax

@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from normlib import plots, widgets
@@ -71,3 +72,11 @@ def test_the_grid_lies_under_every_mark(of_a_reader):
     grid = max(ax.xaxis.get_zorder(), ax.yaxis.get_zorder())
     assert [mark for mark in marks if mark.get_zorder() <= grid] == []
     plt.close(fig)
+
+
+def test_ridges_have_one_scale_and_lose_no_value():
+    rows = [np.array([0.1, 0.1, 0.9]), np.array([-5.0, 1.0, 7.0])]
+    ax = plots.ridges(rows, ["one", "two"], np.array([0.0, 0.5, 1.0]), plt.gca(), "black")
+    filled = [patch for patch in ax.patches if patch.get_fill()]
+    heights = [patch.get_data().values - patch.get_data().baseline for patch in filled]
+    assert np.allclose(heights, [[1 / 3, 2 / 3], [2 / 3, 1 / 3]])  # the upper one is drawn first

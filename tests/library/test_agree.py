@@ -1,6 +1,7 @@
 """agrees() passes right functions and raises, with its table, on wrong ones."""
 
 import sys
+from html import unescape
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from normlib.agree import CHECKED, Disagreement
 def test_the_library_agrees_with_torch(name):
     result = nl.agrees(name, in_chapter_form(name))
     assert result.ok
-    assert len(repr(result).splitlines()) == 1 + len(result.rows)
+    assert repr(result).startswith(f"✓ {name} agrees with normlib and PyTorch")
+    assert len(result.table.splitlines()) == 1 + len(result.rows)
+    assert result.table in unescape(result._repr_html_())
 
 
 def wrong_layer_norms():
