@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from normlib.gpt import Text, load_text
-from normlib.gpt.data import TRAINING_SHARE
+from normlib.gpt.data import TRAINING_SHARE, letter_level, pair_level
 from normlib.placements import MEASURED
 from normlib.results import Runs
 
@@ -26,52 +26,18 @@ def sources(*names, folder=RESULTS):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def unigram_level(runs):
-    """Validation loss of the letter frequencies of the training text: what no context knows.
+def text_of(runs):
+    """The text that runs were trained on.
 
     Raises
     ------
     ValueError
-        If this Python's corpus is not the one that the runs were trained on.
+        If this Python's corpus is another one.
     """
-    return letters_of(*_halves(_text_of(runs)))
-
-
-def pair_level(runs):
-    """The same for a table of how often each character follows each other.
-
-    Raises
-    ------
-    ValueError
-        If this Python's corpus is not the one that the runs were trained on.
-    """
-    return pairs_of(*_halves(_text_of(runs)))
-
-
-def letters_of(train, val, size):
-    """Loss of the letter frequencies of some numbers on others, all of them below `size`."""
-    counts = np.bincount(train, minlength=size) + 1  # no character is impossible
-    return rounded(-np.log(counts / counts.sum())[val].mean())
-
-
-def pairs_of(train, val, size):
-    """Loss of the frequencies of pairs."""
-    counts = np.full((size, size), 0.1)  # no pair is impossible
-    np.add.at(counts, (train[:-1], train[1:]), 1)
-    logs = np.log(counts / counts.sum(axis=1, keepdims=True))
-    return rounded(-logs[val[:-1], val[1:]].mean())
-
-
-def _text_of(runs):
     text = load_text()
     if {run.provenance["corpus"]["sha256"] for run in runs} != {text.sha256}:
         raise ValueError("the runs were trained on the text of another version of Python.")
     return text
-
-
-def _halves(text):
-    train, val = (text.split(part, block_size=1).numpy() for part in ("train", "val"))
-    return train, val, text.vocab_size
 
 
 def rounded(x, digits=4):
@@ -130,7 +96,7 @@ def gradient_highway(folder=RESULTS):
             "steps": first.training["steps"],
             "lr": first["lr"],
             "warmup": first["warmup"],
-            "unigram": unigram_level(trained),
+            "unigram": rounded(letter_level(text_of(trained))),
             "depths": trained.distinct("n_layer"),
             "measured": {
                 placement: {
@@ -184,8 +150,8 @@ def learning_rate_map(folder=RESULTS):
         "placements": axes["placement"],
         "rates": axes["lr"],
         "moments": first.probes["val_loss"]["steps"][1:],
-        "letters": unigram_level(runs),
-        "pairs": pair_level(runs),
+        "letters": rounded(letter_level(text_of(runs))),
+        "pairs": rounded(pair_level(text_of(runs))),
         "loss": losses(runs, [*axes]),
     }
 
@@ -201,15 +167,14 @@ def training_race(folder=RESULTS):
     ValueError
         If this Python's corpus is not the one that the study `budget` was trained on.
     """
-    content = _text_of(Runs.load(folder / "budget.json")).content
+    content = text_of(Runs.load(folder / "budget.json")).content
     part = Text(content[content.index("\n", len(content) - RACE_TEXT) + 1 :], "race")
-    halves = _halves(part)
     return {
         "source": hashlib.sha256(content.encode()).hexdigest(),
         "prompt": "The ",
         "share": TRAINING_SHARE,
-        "letters": letters_of(*halves),
-        "pairs": pairs_of(*halves),
+        "letters": rounded(letter_level(part)),
+        "pairs": rounded(pair_level(part)),
         "chars": part.chars,
         "text": part.content,
     }

@@ -7,6 +7,7 @@ from normlib.gpt.jobs import SweepError
 from normlib.gpt.model import GPT, Block, GPTConfig
 from normlib.gpt.norms import DynamicTanh, make_norm
 from normlib.gpt.progress import progress_line, sweep_line
+from normlib.gpt.run_diagnosis import diagnose_run
 from normlib.gpt.surgery import fold_affine, gains, remove_norm, to_rmsnorm
 from normlib.gpt.sweeps import Grid, grid, sweep
 from normlib.gpt.train_config import TrainConfig, learning_rate
@@ -23,6 +24,7 @@ __all__ = [
     "Text",
     "TrainConfig",
     "Trainer",
+    "diagnose_run",
     "draw_batch",
     "fold_affine",
     "gains",

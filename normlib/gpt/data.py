@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 
 from normlib.gpt._fields import require_kind
@@ -128,6 +129,34 @@ class Text:
                 + (f" or a block below {len(ids)}." if len(ids) > 1 else ".")
             )
         return ids
+
+
+def letter_level(text: Text) -> float:
+    """Validation loss of a table of letter frequencies, in nats: what one knows without context.
+
+    Examples
+    --------
+    >>> from normlib.gpt import Text
+    >>> from normlib.gpt.data import letter_level
+    >>> round(letter_level(Text("ab" * 100)), 3)  # a fair coin
+    0.693
+    """
+    train, val = _halves(text)
+    counts = np.bincount(train, minlength=text.vocab_size) + 1  # no character is impossible
+    return float(-np.log(counts / counts.sum())[val].mean())
+
+
+def pair_level(text: Text) -> float:
+    """The same for a table of how often each character follows each other."""
+    train, val = _halves(text)
+    counts = np.full((text.vocab_size, text.vocab_size), 0.1)  # no pair is impossible
+    np.add.at(counts, (train[:-1], train[1:]), 1)
+    logs = np.log(counts / counts.sum(axis=1, keepdims=True))
+    return float(-logs[val[:-1], val[1:]].mean())
+
+
+def _halves(text):
+    return (text.split(part, block_size=1).numpy() for part in PARTS)
 
 
 def require_text(text: Text) -> None:

@@ -26,7 +26,7 @@ MAY_IMPORT = GROUND | {
     "checker": set(),  # its references are its own, so that it judges the library too
     "layers": {"functional", "_inputs"},
     "clinic": {"checker", "digits"},
-    "gpt": {"palette", "placements", "results"},
+    "gpt": {"digits", "palette", "placements", "results"},
     "plots": {"palette"},
     # gpt only to measure a reader's own model
     "widgets": {"gpt", "palette", "placements", "plots", "results"},
@@ -36,7 +36,7 @@ MAY_IMPORT = GROUND | {
 # Inside normlib.gpt, a module imports only modules that stand before it.
 GPT = ["_fields", "real_models", "_weights", "norms", "_hf", "model", "surgery", "data", "probes"]
 GPT += ["provenance", "checkpoints", "train_config", "training", "playground", "progress", "jobs"]
-GPT += ["sweeps", "__main__", "__init__"]
+GPT += ["run_diagnosis", "sweeps", "__main__", "__init__"]
 LIBRARIES = {
     "gpt": {"numpy", "torch"},
     "plots": {"numpy", "matplotlib", "mpl_toolkits", "matplotlib_inline", "cycler"},
