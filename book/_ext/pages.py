@@ -77,10 +77,10 @@ def pages_made_with_older_files(app, env, added, changed, removed):
 
 
 def number_by_chapter(app, builder):
-    """Figure 3 of book/06_layer_norm is Fig. 6.3, however many chapters are written."""
+    """Figure 3 of book/06_layer_norm is Fig. 6.3, and figure 1 of the tools is Fig. T.1."""
     for docname, kinds in app.env.toc_fignumbers.items():
         chapter = re.match(r"book/(\d\d)_", docname)
-        prefix = (int(chapter[1]),) if chapter else ()
+        prefix = (int(chapter[1]),) if chapter else ("T",) if docname == "book/tools" else ()
         for ids in kinds.values():
             in_order = sorted(ids, key=ids.get)
             ids.update({name: (*prefix, n) for n, name in enumerate(in_order, 1)})

@@ -17,6 +17,15 @@ WRITTEN = {
     "weight": r"weight(?= (?:and|or) bias)",
     "leak": r"(?<= the )leak",
     "head": r"(?<= the )head",
+    "query": r"quer(?:y|ies)",
+    "key": r"(?<=query and )key|(?<=queries and )keys",
+    "value": r"(?<=keys and )values",
+    "gain": r"\Again\Z|(?<=is the )gain|gain(?= of the (?:initial|weights))",
+    "drift": r"(?<!can )drift",
+    "slip": r"(?<=a )slip|slips",
+    "silent unit": r"(?:silent|dead) units?",
+    "unit": r"hidden units?|(?<=each )unit|(?<=of a )unit",
+    "Welford": r"Welford(?= is|’s)",
 }
 INLINE = (nodes.emphasis, nodes.strong, nodes.inline)
 CLOSED = (nodes.reference, nodes.citation, nodes.caption, nodes.title, nodes.table)

@@ -28,6 +28,24 @@ def test_the_first_use_of_a_term_is_linked_and_no_letter_changes():
     assert after == text
 
 
+@pytest.mark.parametrize(
+    ("term", "meant", "other"),
+    [
+        ("gain", "$g$ is the gain", "the gain of batch norm, a gain of ten points"),
+        ("key", "queries and keys", "the key point, press a key"),
+        ("value", "queries, keys and values", "a value of three, the values"),
+        ("unit", "hidden units", "units in the last place, its unit is the nat"),
+        ("slip", "a slip", "it can slip through"),
+        ("drift", "the drift", "they can drift"),
+    ],
+)
+def test_a_word_that_also_means_something_else_is_linked_where_the_term_is_meant(
+    term, meant, other
+):
+    assert len(linked(nodes.paragraph("", meant), known=[term])[0]) == 1
+    assert linked(nodes.paragraph("", other), known=[term])[0] == []
+
+
 @pytest.mark.parametrize("around", [nodes.caption, nodes.table, nodes.citation])
 def test_no_link_stands_in_a_caption_a_table_or_a_source(around):
     node = around("")
