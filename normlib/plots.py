@@ -14,7 +14,6 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
-from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from normlib.palette import DARK, LIGHT, SERIES
 
@@ -73,50 +72,78 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def plane_and_sphere(stages: Sequence[np.ndarray], titles: Sequence[str]) -> list[Axes]:
-    """Draw points of three features in space, one panel for each stage, with the plane x·1 = 0."""
-    fig = plt.figure(figsize=(7.2, 2.9))
-    hexagon = np.array([[1, -1, 0], [1, 0, -1], [0, 1, -1], [-1, 1, 0], [-1, 0, 1], [0, -1, 1]])
-    axes = []
-    for number, (points, title) in enumerate(zip(stages, titles, strict=True), 1):
-        reach = 1.05 * np.abs(points).max()
-        ax = fig.add_subplot(1, len(stages), number, projection="3d", computed_zorder=False)
-        limits = (-reach, reach)
-        ax.set(xlim=limits, ylim=limits, zlim=limits)
-        ax.set(xticks=[0], yticks=[0], zticks=[0], xticklabels=[], yticklabels=[], zticklabels=[])
-        ax.set_title(f"{title}\n(edges ±{reach:.3g})", fontsize=10)
-        ax.set_box_aspect((1, 1, 1), zoom=1.15)
-        for axis, label in zip((ax.xaxis, ax.yaxis, ax.zaxis), ("x₁", "x₂", "x₃"), strict=True):
-            axis.set_label_text(label)
-            axis.set_pane_color((1, 1, 1, 0))
-            axis.labelpad = -12
-        ax.view_init(elev=22, azim=-28)
-        plane = Poly3DCollection([reach * hexagon], facecolor=LIGHT["acc-soft"], alpha=0.7)
-        ax.add_collection3d(plane)
-        along = np.array([[-0.75, 0.75]] * 3) * reach
-        ax.plot(*along, color=LIGHT["mute"], linestyle=":", linewidth=1.5)
-        ax.scatter(*points.T, color=LIGHT["acc"], s=12, depthshade=False, zorder=3)
-        axes.append(ax)
-    return axes
+def plane_and_sphere(points: np.ndarray, labels: Sequence[str], axes: Sequence[Axes]) -> None:
+    """Draw LayerNorm's two steps for points of three features, an Axes for each.
+
+    The eye is a little above the plane x·1 = 0, so that the first step falls straight down (or up)
+    and the second runs along the plane, to the circle.
+    """
+    centered = points - points.mean(-1, keepdims=True)
+    ends = centered * (3**0.5 / np.linalg.norm(centered, axis=-1, keepdims=True))
+    turn = np.linspace(0, 2 * np.pi, 200)
+    ring = np.stack([np.cos(turn), np.sin(turn)], -1) @ IN_PLANE
+    reach = 1.08 * np.linalg.norm(centered, axis=-1).max()
+    for ax, start, end in zip(axes, (points, centered), (centered, ends), strict=True):
+        ax.fill(*_seen(reach * ring), color=LIGHT["acc-soft"], zorder=1)
+        ax.plot(*_seen(3**0.5 * ring), color=LIGHT["acc"], linestyle="-", linewidth=1.2, zorder=2)
+        ones = np.array([[-1.7] * 3, [1.7] * 3])
+        ax.plot(*_seen(ones), ":", color=LIGHT["mute"], linewidth=1.5)
+        _label(ax, "x₁ = x₂ = x₃", _seen(ones)[:, 0])
+        for a, b in zip(start, end, strict=True):
+            ax.plot(*_seen(np.stack([a, b])), "-", color=LIGHT["mute"], linewidth=1.2, zorder=3)
+        ax.scatter(*_seen(start), s=30, facecolor=LIGHT["card"], edgecolor=LIGHT["ink"], zorder=4)
+        ax.scatter(*_seen(end), s=26, color=LIGHT["acc"], zorder=5)
+        named: dict[tuple, str] = {}
+        for place, label in zip(_seen(start if ax is axes[0] else end).T, labels, strict=True):
+            here = tuple(place.round(2))
+            named[here] = f"{named[here]} {label}" if here in named else label
+        for here, label in named.items():
+            _label(ax, label, np.array(here))
+        ax.set_aspect("equal")
+        ax.set_axis_off()
+
+
+IN_PLANE = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])  # across, and away from the eye
+
+
+def _seen(points: np.ndarray, above: float = 0.45) -> np.ndarray:
+    """Points of space (n, 3) as places in a picture (2, n), from `above` the plane, in radians."""
+    across, away = IN_PLANE @ points.T
+    up = points.sum(-1) / 3**0.5
+    return np.stack([across, away * np.sin(above) + up * np.cos(above)])
 
 
 def selectable_keys(
-    points: np.ndarray, selected: np.ndarray, labels: Sequence[str], ax: Axes
-) -> Axes:
-    """Draw keys of a plane: dots if some query selects them, crosses if none does."""
-    x, y = points[selected].T
-    ax.scatter(x, y, color=LIGHT["acc"], s=34, label="some query selects it")
-    x, y = points[~selected].T
-    ax.scatter(x, y, color=LIGHT["pos"], marker="x", s=26, label="no query does")
-    ax.plot(0, 0, "+", color=LIGHT["mute"], markersize=9)
+    points: np.ndarray, selected: np.ndarray, labels: Sequence[str], asked: int, ax: Axes
+) -> None:
+    """Draw keys of a plane: dots if some query selects them, crosses if none does.
+
+    Those that are selected span the hull of all. The arrow is a query, with the direction of the
+    key `asked`; the key with the largest product has a ring.
+    """
+    corners = points[selected]
+    around = np.arctan2(*(corners - corners.mean(0)).T)
+    ax.fill(*corners[around.argsort()].T, facecolor=LIGHT["acc-soft"], edgecolor=LIGHT["mute"], zorder=1)
+    for these, color, look in ((selected, "acc", "o"), (~selected, "pos", "x")):
+        ax.scatter(*points[these].T, color=LIGHT[color], marker=look, s=28, zorder=3)
+    query = points[asked] / np.linalg.norm(points[asked])
+    winner = (points @ query).argmax()
+    look = {"arrowstyle": "-|>", "color": LIGHT["ink"], "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", 0.55 * np.abs(points).max() * query, (0, 0), arrowprops=look, zorder=4)
+    ax.scatter(*points[winner], s=130, facecolor="none", edgecolor=LIGHT["ink"], zorder=4)
     gap = 0.09 * np.ptp(points, axis=0).max()
-    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
-        if i == 0 or np.abs(points[:i] - point).max(axis=1).min() > gap:  # no label on another
-            text = ax.annotate(label, point, textcoords="offset points", xytext=(5, 4), fontsize=10)
-            text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
+    for i in sorted(range(len(points)), key=lambda i: i not in (asked, winner)):
+        others = [j for j in (asked, winner, *range(i)) if j != i]
+        near = np.abs(points[others] - points[i]).max(axis=1).min(initial=np.inf) < gap
+        if i in (asked, winner) or not near:  # no label on another
+            _label(ax, labels[i], points[i])
     ax.set_aspect("equal")
     ax.margins(0.12)
-    return ax
+
+
+def _label(ax: Axes, label: str, place: np.ndarray) -> None:
+    text = ax.annotate(label, place, textcoords="offset points", xytext=(5, 4), zorder=6)
+    text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
 
 
 def influence(matrix: np.ndarray, title: str, ax: Axes) -> Axes:
