@@ -13,13 +13,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
 from normlib.palette import DARK, LIGHT, SERIES
+from normlib.placements import PLACEMENTS, Placement, Row
 
 __all__ = [
     "DARK",
     "LIGHT",
+    "gpt",
+    "gpt_block",
     "influence",
     "plane_and_sphere",
     "ridges",
@@ -180,4 +184,104 @@ def ridges(
     ax.grid(False)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+    return ax
+
+
+STEP = 3.55  # from one sublayer of a drawn block to the next
+
+
+def gpt_block(placement: Placement, ax: Axes) -> Axes:
+    """Draw a block of a GPT: the stream goes up, two branches leave it, and the norms are lit.
+
+    All placements have the same room, so that drawings beside each other can be compared.
+    """
+    row = PLACEMENTS[placement]
+    _block(ax, row, 0, 0)
+    ax.text(-0.15, -0.2, "x", ha="right", va="center")
+    ax.set_title(f"{row.label}\n{row.formula}")
+    return _fit(ax, (-1.1, 3.3), (-0.35, 2 * STEP + 0.35))
+
+
+def gpt(ax: Axes, placement: Placement = "pre", blocks: int = 12) -> Axes:
+    """Draw a whole GPT with its norms lit and counted, and one of its blocks opened beside it."""
+    row = PLACEMENTS[placement]
+    low, pitch = 1.5, 0.36
+    top = low + pitch * blocks
+    head = top + (1.25 if row.final_norm else 0.6)
+    _wire(ax, (0, 0), (0.25, head + 0.75))
+    ax.text(0, 0, "tokens", ha="center", va="center")
+    _box(ax, 0, 0.9, "Embedding")
+    for level in range(blocks):
+        _closed(ax, row, low + pitch * level)
+    if row.final_norm:
+        _box(ax, 0, top + 0.5, "Norm", lit=True)
+    _box(ax, 0, head, "Head")
+    ax.text(0, head + 1, "next token", ha="center", va="center")
+
+    opened = low + pitch * (blocks // 2)
+    for near, far in ((opened, 0.3), (opened + 0.3, 2 * STEP + 1)):
+        ax.plot([1.25, 2.35], [near, far], color=LIGHT["mute"], linestyle=":", linewidth=1.2)
+    frame = FancyBboxPatch((2.35, 0.3), 4.6, 2 * STEP + 0.7, boxstyle="round,pad=0")
+    frame.set(facecolor="none", edgecolor=LIGHT["mute"], linestyle=":", linewidth=1.2)
+    ax.add_patch(frame)
+    _block(ax, row, 3.5, 0.65)
+
+    each, last = 2 * len(row.norms), int(row.final_norm)
+    sum_of = f"{each} in each of {blocks} blocks" + ", 1 before the head" * last
+    ax.set_title(f"{each * blocks + last} norms: {sum_of}")
+    return _fit(ax, (-1.35, 7.1), (-0.3, max(head + 1.3, 2 * STEP + 1.1)))
+
+
+def _block(ax: Axes, row: Row, x: float, y: float) -> None:
+    """Draw attention and MLP on a stream that goes up at x from y."""
+    _wire(ax, (x, x), (y - 0.3, y + 2 * STEP + 0.3))
+    for start, name in ((y, "Attention"), (y + STEP, "MLP")):
+        branch, join = x + 1.95, start + 2.7
+        _wire(ax, (x, branch, branch, x + 0.24), (start + 0.25, start + 0.25, join, join))
+        places = {"in": (branch, 0.8), "out": (branch, 2.14), "sum": (x, 3.32)}
+        for place in row.norms:
+            at, above = places[place]
+            _box(ax, at, start + above, "Norm", lit=True)
+        _box(ax, branch, start + 1.47, name)
+        around = {"facecolor": LIGHT["card"], "edgecolor": LIGHT["ink"], "linewidth": 1.5}
+        ax.add_patch(Circle((x, join), 0.23, zorder=3, **around))
+        ax.text(x, join, "+", ha="center", va="center_baseline", fontsize="large", zorder=4)
+        if row.alpha:
+            ax.text(x - 0.15, start + 1.47, "× α", ha="right", va="center")
+
+
+def _closed(ax: Axes, row: Row, bottom: float) -> None:
+    """Draw a block from outside, with a bar for each of its norms."""
+    shape = FancyBboxPatch((-1.2, bottom), 2.4, 0.3, boxstyle="round,pad=0,rounding_size=0.08")
+    ax.add_patch(shape)
+    shape.set(facecolor=LIGHT["card"], edgecolor=LIGHT["ink"], linewidth=1, zorder=3)
+    count = 2 * len(row.norms)
+    for bar in range(count):
+        width = 2.2 / count
+        corner = (bar * width - 1.1 + 0.1, bottom + 0.08)
+        ax.add_patch(Rectangle(corner, width - 0.2, 0.14, facecolor=LIGHT["acc"], zorder=4))
+
+
+def _box(ax: Axes, x: float, y: float, word: str, lit: bool = False) -> None:
+    """Draw a box with a word: a norm is filled, whatever else there is has an outline."""
+    width, face, edge, ink = (1.5, "acc", "acc", "card") if lit else (2.2, "card", "ink", "ink")
+    round_ = "round,pad=0,rounding_size=0.1"
+    shape = FancyBboxPatch((x - width / 2, y - 0.27), width, 0.54, boxstyle=round_, zorder=3)
+    shape.set(facecolor=LIGHT[face], edgecolor=LIGHT[edge], linewidth=1.2)
+    ax.add_patch(shape)
+    weight = "bold" if lit else "normal"
+    ax.text(x, y, word, ha="center", va="center", color=LIGHT[ink], weight=weight, zorder=4)
+
+
+def _wire(ax: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw a line along these points, with an arrow at its end."""
+    ax.plot(x[:-1], y[:-1], "-", color=LIGHT["ink"], linewidth=1.5)
+    arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
+    arrow |= {"color": LIGHT["ink"], "linewidth": 1.5}
+    ax.annotate("", (x[-1], y[-1]), (x[-2], y[-2]), arrowprops=arrow)
+
+
+def _fit(ax: Axes, x: tuple[float, float], y: tuple[float, float]) -> Axes:
+    ax.set(xlim=x, ylim=y, aspect="equal")
+    ax.set_axis_off()
     return ax
