@@ -65,6 +65,10 @@ LOOK: list[str | dict[str, Any]] = [
 ]
 
 
+# Two directions of the plane x·1 = 0 in space: to the right, and away from the eye.
+IN_PLANE = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
+
+
 def use_style() -> None:
     """Give matplotlib the book's look and no other; in a notebook, draw sharp figures."""
     plt.style.use(LOOK)
@@ -76,7 +80,9 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def plane_and_sphere(points: np.ndarray, labels: Sequence[str], axes: Sequence[Axes]) -> None:
+def plane_and_sphere(
+    points: np.ndarray, labels: Sequence[str], axes: Sequence[Axes]
+) -> Sequence[Axes]:
     """Draw LayerNorm's two steps for points of three features, an Axes for each.
 
     The eye is a little above the plane x·1 = 0, so that the first step falls straight down (or up)
@@ -84,30 +90,33 @@ def plane_and_sphere(points: np.ndarray, labels: Sequence[str], axes: Sequence[A
     """
     centered = points - points.mean(-1, keepdims=True)
     ends = centered * (3**0.5 / np.linalg.norm(centered, axis=-1, keepdims=True))
-    turn = np.linspace(0, 2 * np.pi, 200)
-    ring = np.stack([np.cos(turn), np.sin(turn)], -1) @ IN_PLANE
     reach = 1.08 * np.linalg.norm(centered, axis=-1).max()
-    for ax, start, end in zip(axes, (points, centered), (centered, ends), strict=True):
-        ax.fill(*_seen(reach * ring), color=LIGHT["acc-soft"], zorder=1)
-        ax.plot(*_seen(3**0.5 * ring), color=LIGHT["acc"], linestyle="-", linewidth=1.2, zorder=2)
-        ones = np.array([[-1.7] * 3, [1.7] * 3])
-        ax.plot(*_seen(ones), ":", color=LIGHT["mute"], linewidth=1.5)
-        _label(ax, "x₁ = x₂ = x₃", _seen(ones)[:, 0])
+    steps = zip(axes, (points, centered), (centered, ends), (points, ends), strict=True)
+    for ax, start, end, labeled in steps:
+        _plane(ax, reach)
         for a, b in zip(start, end, strict=True):
             ax.plot(*_seen(np.stack([a, b])), "-", color=LIGHT["mute"], linewidth=1.2, zorder=3)
         ax.scatter(*_seen(start), s=30, facecolor=LIGHT["card"], edgecolor=LIGHT["ink"], zorder=4)
         ax.scatter(*_seen(end), s=26, color=LIGHT["acc"], zorder=5)
-        named: dict[tuple, str] = {}
-        for place, label in zip(_seen(start if ax is axes[0] else end).T, labels, strict=True):
-            here = tuple(place.round(2))
-            named[here] = f"{named[here]} {label}" if here in named else label
-        for here, label in named.items():
-            _label(ax, label, np.array(here))
-        ax.set_aspect("equal")
-        ax.set_axis_off()
+        named: dict[tuple, str] = {}  # those that are in one place share a label
+        for place, label in zip(_seen(labeled).T.round(2), labels, strict=True):
+            named[tuple(place)] = f"{named.get(tuple(place), '')} {label}".strip()
+        for place, label in named.items():
+            _label(ax, label, place)
+    return axes
 
 
-IN_PLANE = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])  # across, and away from the eye
+def _plane(ax: Axes, reach: float) -> None:
+    """The plane x·1 = 0 as a disc, with the circle of radius √3 and the line of equal features."""
+    turn = np.linspace(0, 2 * np.pi, 200)
+    ring = np.stack([np.cos(turn), np.sin(turn)], -1) @ IN_PLANE
+    ax.fill(*_seen(reach * ring), color=LIGHT["acc-soft"], zorder=1)
+    ax.plot(*_seen(3**0.5 * ring), color=LIGHT["acc"], linestyle="-", linewidth=1.2, zorder=2)
+    alike = _seen(np.array([[-1.7] * 3, [1.7] * 3]))
+    ax.plot(*alike, ":", color=LIGHT["mute"], linewidth=1.5)
+    _label(ax, "x₁ = x₂ = x₃", alike[:, 0])
+    ax.set_aspect("equal")
+    ax.set_axis_off()
 
 
 def _seen(points: np.ndarray, above: float = 0.45) -> np.ndarray:
@@ -119,7 +128,7 @@ def _seen(points: np.ndarray, above: float = 0.45) -> np.ndarray:
 
 def selectable_keys(
     points: np.ndarray, selected: np.ndarray, labels: Sequence[str], asked: int, ax: Axes
-) -> None:
+) -> Axes:
     """Draw keys of a plane: dots if some query selects them, crosses if none does.
 
     Those that are selected span the hull of all. The arrow is a query, with the direction of the
@@ -127,7 +136,8 @@ def selectable_keys(
     """
     corners = points[selected]
     around = np.arctan2(*(corners - corners.mean(0)).T)
-    ax.fill(*corners[around.argsort()].T, facecolor=LIGHT["acc-soft"], edgecolor=LIGHT["mute"], zorder=1)
+    hull = corners[around.argsort()].T
+    ax.fill(*hull, facecolor=LIGHT["acc-soft"], edgecolor=LIGHT["mute"], zorder=1)
     for these, color, look in ((selected, "acc", "o"), (~selected, "pos", "x")):
         ax.scatter(*points[these].T, color=LIGHT[color], marker=look, s=28, zorder=3)
     query = points[asked] / np.linalg.norm(points[asked])
@@ -143,9 +153,10 @@ def selectable_keys(
             _label(ax, labels[i], points[i])
     ax.set_aspect("equal")
     ax.margins(0.12)
+    return ax
 
 
-def _label(ax: Axes, label: str, place: np.ndarray) -> None:
+def _label(ax: Axes, label: str, place: Sequence) -> None:
     text = ax.annotate(label, place, textcoords="offset points", xytext=(5, 4), zorder=6)
     text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
 

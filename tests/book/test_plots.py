@@ -86,6 +86,31 @@ def test_ridges_have_one_scale_and_lose_no_value():
     assert np.allclose(heights, [[1 / 3, 2 / 3], [2 / 3, 1 / 3]])  # the upper one is drawn first
 
 
+def test_the_steps_of_layer_norm_fall_straight_and_end_on_the_circle():
+    """Two tokens that a shift makes equal share their place after the first step, and a label."""
+    tokens = np.array([[2.0, -1.0, 0.5], [3.0, 0.0, 1.5], [-1.0, 2.0, 0.0]])
+    _, axes = plt.subplots(1, 2)
+    first, second = plots.plane_and_sphere(tokens, "abc", axes)
+    start, end = (dots.get_offsets() for dots in first.collections)
+    assert np.allclose(start[:, 0], end[:, 0])
+    assert np.allclose(end[0], end[1])
+    circle = np.stack(second.lines[0].get_data(), -1)
+    for place in second.collections[1].get_offsets():
+        assert np.linalg.norm(circle - place, axis=1).min() < 0.05
+    assert [text.get_text() for text in second.texts[1:]] == ["a b", "c"]
+    plt.close()
+
+
+def test_the_ring_is_around_the_key_that_answers_and_the_hull_around_all():
+    keys = np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, -1.0], [0.2, 0.1]])
+    found = np.array([True, True, True, False])
+    ax = plots.selectable_keys(keys, found, "abcd", 3, plt.figure().gca())
+    assert np.allclose(ax.collections[-1].get_offsets(), keys[0])
+    assert ax.patches[0].get_path().contains_point(keys[3])
+    assert {"a", "d"} <= {text.get_text() for text in ax.texts}
+    plt.close()
+
+
 def as_formulas(ax):
     """A drawn block, read along its wires: what each of its sublayers makes of the stream."""
     marks = [(text.get_text(), *text.get_position()) for text in ax.texts if text.get_text()]
