@@ -96,8 +96,10 @@ def plane_and_sphere(
         _plane(ax, reach)
         for a, b in zip(start, end, strict=True):
             ax.plot(*_seen(np.stack([a, b])), "-", color=LIGHT["mute"], linewidth=1.2, zorder=3)
-        ax.scatter(*_seen(start), s=30, facecolor=LIGHT["card"], edgecolor=LIGHT["ink"], zorder=4)
-        ax.scatter(*_seen(end), s=26, color=LIGHT["acc"], zorder=5)
+        (x, y), edge = _seen(start), LIGHT["ink"]
+        ax.scatter(x, y, s=30, facecolor=LIGHT["card"], edgecolor=edge, zorder=4)
+        x, y = _seen(end)
+        ax.scatter(x, y, s=26, color=LIGHT["acc"], zorder=5)
         named: dict[tuple, str] = {}  # those that are in one place share a label
         for place, label in zip(_seen(labeled).T.round(2), labels, strict=True):
             named[tuple(place)] = f"{named.get(tuple(place), '')} {label}".strip()
@@ -138,13 +140,15 @@ def selectable_keys(
     around = np.arctan2(*(corners - corners.mean(0)).T)
     hull = corners[around.argsort()].T
     ax.fill(*hull, facecolor=LIGHT["acc-soft"], edgecolor=LIGHT["mute"], zorder=1)
-    for these, color, look in ((selected, "acc", "o"), (~selected, "pos", "x")):
-        ax.scatter(*points[these].T, color=LIGHT[color], marker=look, s=28, zorder=3)
+    for these, color, marker in ((selected, "acc", "o"), (~selected, "pos", "x")):
+        x, y = points[these].T
+        ax.scatter(x, y, color=LIGHT[color], marker=marker, s=28, zorder=3)
     query = points[asked] / np.linalg.norm(points[asked])
     winner = (points @ query).argmax()
     look = {"arrowstyle": "-|>", "color": LIGHT["ink"], "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", 0.55 * np.abs(points).max() * query, (0, 0), arrowprops=look, zorder=4)
-    ax.scatter(*points[winner], s=130, facecolor="none", edgecolor=LIGHT["ink"], zorder=4)
+    x, y = points[winner]
+    ax.scatter(x, y, s=130, facecolor="none", edgecolor=LIGHT["ink"], zorder=4)
     gap = 0.09 * np.ptp(points, axis=0).max()
     for i in sorted(range(len(points)), key=lambda i: i not in (asked, winner)):
         others = [j for j in (asked, winner, *range(i)) if j != i]
@@ -156,8 +160,10 @@ def selectable_keys(
     return ax
 
 
-def _label(ax: Axes, label: str, place: Sequence) -> None:
-    text = ax.annotate(label, place, textcoords="offset points", xytext=(5, 4), zorder=6)
+def _label(ax: Axes, label: str, place: Sequence | np.ndarray) -> None:
+    text = ax.annotate(
+        label, (place[0], place[1]), textcoords="offset points", xytext=(5, 4), zorder=6
+    )
     text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
 
 
