@@ -73,9 +73,10 @@ class Agreement:
     def _repr_html_(self):
         color = "#2e8b57" if self.ok else "#c4681c"
         return (
-            f'<details style="border-left:4px solid {color};padding:0.2em 0.8em">'
-            f"<summary><strong>{escape(repr(self))}</strong></summary>"
-            f'<pre style="overflow-x:auto">{escape(self.table)}</pre></details>'
+            f'<div style="border-left:4px solid {color};padding:0.2em 0.8em;margin:0.4em 0">'
+            f"<strong>{escape(repr(self))}</strong>"
+            '<details class="agreement"><summary>The differences</summary>'
+            f'<pre style="overflow-x:auto">{escape(self.table)}</pre></details></div>'
         )
 
 

@@ -27,7 +27,7 @@ MAY_IMPORT = GROUND | {
     "layers": {"functional", "_inputs"},
     "clinic": {"checker", "digits"},
     "gpt": {"digits", "palette", "placements", "results"},
-    "plots": {"palette"},
+    "plots": {"palette", "placements"},
     # gpt only to measure a reader's own model
     "widgets": {"gpt", "palette", "placements", "plots", "results"},
     "__init__": {"agree", "checker", "clinic", "digits", "functional", "gradcheck", "layers"}

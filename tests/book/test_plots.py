@@ -4,8 +4,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 from normlib import plots, widgets
+from normlib.gpt import GPT, GPTConfig
+from normlib.palette import LIGHT
+from normlib.placements import PLACEMENTS
 
 READERS = {
     "axes.facecolor": "black",
@@ -80,3 +84,76 @@ def test_ridges_have_one_scale_and_lose_no_value():
     filled = [patch for patch in ax.patches if patch.get_fill()]
     heights = [patch.get_data().values - patch.get_data().baseline for patch in filled]
     assert np.allclose(heights, [[1 / 3, 2 / 3], [2 / 3, 1 / 3]])  # the upper one is drawn first
+
+
+def test_the_steps_of_layer_norm_fall_straight_and_end_on_the_circle():
+    """Two tokens that a shift makes equal share their place after the first step, and a label."""
+    tokens = np.array([[2.0, -1.0, 0.5], [3.0, 0.0, 1.5], [-1.0, 2.0, 0.0]])
+    _, axes = plt.subplots(1, 2)
+    first, second = plots.plane_and_sphere(tokens, "abc", axes)
+    start, end = (dots.get_offsets() for dots in first.collections)
+    assert np.allclose(start[:, 0], end[:, 0])
+    assert np.allclose(end[0], end[1])
+    circle = np.stack(second.lines[0].get_data(), -1)
+    for place in second.collections[1].get_offsets():
+        assert np.linalg.norm(circle - place, axis=1).min() < 0.05
+    assert [text.get_text() for text in second.texts[1:]] == ["a b", "c"]
+    plt.close()
+
+
+def test_the_ring_is_around_the_key_that_answers_and_the_hull_around_all():
+    keys = np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, -1.0], [0.2, 0.1]])
+    found = np.array([True, True, True, False])
+    ax = plots.selectable_keys(keys, found, "abcd", 3, plt.figure().gca())
+    assert np.allclose(ax.collections[-1].get_offsets(), keys[0])
+    assert ax.patches[0].get_path().contains_point(keys[3])
+    assert {"a", "d"} <= {text.get_text() for text in ax.texts}
+    plt.close()
+
+
+def as_formulas(ax):
+    """A drawn block, read along its wires: what each of its sublayers makes of the stream."""
+    marks = [(text.get_text(), *text.get_position()) for text in ax.texts if text.get_text()]
+    stream = next(x for word, x, _ in marks if word == "+")
+    start = 0
+    for sum_ in sorted(y for word, _, y in marks if word == "+"):
+        norm_after = min([y for word, _, y in marks if word == "+" and y > sum_], default=np.inf)
+        branch, kept, whole = "x", "x", "{}"
+        for word, x, y in sorted(marks, key=lambda mark: mark[2]):
+            if start < y < sum_ and x > stream:
+                branch = f"N({branch})" if word == "Norm" else f"f({branch})"
+            if start < y < sum_ and word == "× α":
+                kept = "α x"
+            if sum_ < y < norm_after and x == stream and word == "Norm":
+                whole, start = "N({})", y
+        yield "x = " + whole.format(f"{kept} + {branch}")
+        start = max(start, sum_)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_drawn_block_is_the_formula_of_its_placement(placement):
+    """The tests of the GPTs execute the same formula."""
+    _, ax = plt.subplots()
+    plots.gpt_block(placement, ax)
+    assert [*as_formulas(ax)] == [PLACEMENTS[placement].formula] * 2
+    plt.close()
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_drawn_gpt_has_and_counts_the_norms_of_the_model(placement):
+    config = GPTConfig(vocab_size=4, n_layer=3, n_head=1, n_embd=2, placement=placement)
+    norms = sum(type(module).__name__ == "LayerNorm" for module in GPT(config).modules())
+    _, ax = plt.subplots()
+    plots.gpt(ax, placement, blocks=3)
+    assert ax.get_title().startswith(f"{norms} norms: ")
+    lit = [patch for patch in ax.patches if patch.get_facecolor() == to_rgba(LIGHT["acc"])]
+    tower = [patch for patch in lit if patch.get_extents().x1 < ax.transData.transform((1.4, 0))[0]]
+    assert len(tower) == norms
+    assert [*as_formulas(ax)] == [PLACEMENTS[placement].formula] * 2
+    plt.close()
+
+
+def test_gpt_2_has_25_norms():
+    title = plots.gpt(plt.gca()).get_title()
+    assert title == "25 norms: 2 in each of 12 blocks, 1 before the head"
+    plt.close()

@@ -125,7 +125,7 @@ def test_what_other_pages_show_lies_in_the_page_and_what_it_shows_itself_does_no
     ("link", "shows"),
     [
         ("a.term[href*='token']", "a piece of text"),
-        ("a[href='#id10']", "unselectable|expressivity role"),
+        ("a.reference:text-is('2023')", "unselectable|expressivity role"),
         ("a[href='#fig-plane-sphere']", "drops them onto a plane"),
     ],
 )
