@@ -76,7 +76,7 @@ class Agreement:
             f'<div style="border-left:4px solid {color};padding:0.2em 0.8em;margin:0.4em 0">'
             f"<strong>{escape(repr(self))}</strong>"
             '<details class="agreement"><summary>The differences</summary>'
-            f'<pre style="overflow-x:auto">{escape(self.table)}</pre></details></div>'
+            f'<pre style="overflow:visible">{escape(self.table)}</pre></details></div>'
         )
 
 
