@@ -164,8 +164,7 @@ def cubes(
         ax.add_collection(PolyCollection(places, facecolor=fills, edgecolor=LIGHT["mute"], lw=0.8))
     back, up = samples * deep
     along = {"rotation": np.degrees(np.arctan2(up, back)), "rotation_mode": "anchor"}
-    middle = positions + back / 2 + 0.1, up / 2 - channels - 0.1
-    ax.text(*middle, labels[0], fontdict=along, ha="center", va="top")
+    ax.text(positions + 0.25, -channels - 0.1, labels[0], fontdict=along, va="top")
     ax.text(-0.2, -channels / 2, labels[1], ha="right", va="center", rotation=90)
     ax.text(positions / 2, -channels - 0.2, labels[2], ha="center", va="top")
     edge = 0.05  # room for half a line
