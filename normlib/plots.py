@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
@@ -22,6 +23,7 @@ from normlib.placements import PLACEMENTS, Placement, Row
 __all__ = [
     "DARK",
     "LIGHT",
+    "cubes",
     "gpt",
     "gpt_block",
     "influence",
@@ -179,6 +181,44 @@ def influence(matrix: np.ndarray, title: str, ax: Axes) -> Axes:
     ax.set(yticks=np.arange(n) + 0.5, yticklabels=range(n))
     ax.grid(False)
     ax.tick_params(length=0)
+    return ax
+
+
+def cubes(
+    lit: np.ndarray,
+    ax: Axes,
+    labels: Sequence[str] = ("samples", "channels", "positions"),
+    marked: tuple[int, int, int] | None = None,
+) -> Axes:
+    """Draw an array (N, C, L) as a block of cubes, those of the mask lit, as SharedStatistics does.
+
+    Samples go into the depth, the first in front, channels down, positions across. What is seen
+    are the first sample, the first channel and the last position; `marked` is a cube of its own.
+    """
+    samples, channels, positions = lit.shape
+    kinds = np.where(lit, "acc", "line")
+    if marked is not None:
+        kinds[marked] = "ink"
+    across, down, deep = np.array([1, 0]), np.array([0, -1]), np.array([0.55, 0.42])
+    faces = [  # the cubes of a face, its corner, where its rows and columns lead, how bright it is
+        (kinds[0], 0 * across, down, across, 1.0),
+        (kinds[:, 0], 0 * across, deep, across, 0.8),
+        (kinds[:, :, -1], positions * across, deep, down, 0.6),
+    ]
+    for cells, corner, row, column, bright in faces:
+        around = np.array([0 * row, row, row + column, column])
+        places = [corner + i * row + j * column + around for i, j in np.ndindex(cells.shape)]
+        fills = [(LIGHT[kind], bright * (0.35 if kind == "line" else 1)) for kind in cells.flat]
+        ax.add_collection(PolyCollection(places, facecolor=fills, edgecolor=LIGHT["mute"], lw=0.8))
+    back, up = samples * deep
+    along = {"rotation": np.degrees(np.arctan2(up, back)), "rotation_mode": "anchor"}
+    ax.text(positions + 0.25, -channels - 0.1, labels[0], fontdict=along, va="top")
+    ax.text(-0.2, -channels / 2, labels[1], ha="right", va="center", rotation=90)
+    ax.text(positions / 2, -channels - 0.2, labels[2], ha="center", va="top")
+    edge = 0.05  # room for half a line
+    ax.set(xlim=(-edge, positions + back + edge), ylim=(-channels - edge, up + edge))
+    ax.set(aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
     return ax
 
 

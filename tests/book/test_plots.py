@@ -157,3 +157,27 @@ def test_gpt_2_has_25_norms():
     title = plots.gpt(plt.gca()).get_title()
     assert title == "25 norms: 2 in each of 12 blocks, 1 before the head"
     plt.close()
+
+
+def test_cubes_show_the_first_sample_the_first_channel_and_the_last_position():
+    lit = np.random.default_rng(0).random((2, 3, 4)) < 0.5
+    ax = plots.cubes(lit, plt.gca(), labels=("batch", "features", "tokens"), marked=(0, 0, 3))
+    shown = {}
+    for face in ax.collections:
+        for path, color in zip(face.get_paths(), face.get_facecolor(), strict=True):
+            shown[tuple(path.vertices[:4].mean(0).round(3))] = mpl.colors.to_hex(color)
+    kinds = np.where(lit, plots.LIGHT["acc"], plots.LIGHT["line"])
+    kinds[0, 0, 3] = plots.LIGHT["ink"]
+    deep = np.array([0.55, 0.42])
+    for (n, c, s), kind in np.ndenumerate(kinds):
+        middles = {  # of a cube's faces on paper, if they are seen
+            (0, None, None): np.array([s + 0.5, -c - 0.5]),
+            (None, 0, None): (n + 0.5) * deep + (s + 0.5, 0),
+            (None, None, 3): (n + 0.5) * deep + (4, -c - 0.5),
+        }
+        for seen, middle in middles.items():
+            if all(want in (None, have) for want, have in zip(seen, (n, c, s), strict=True)):
+                assert shown.pop(tuple(middle.round(3))) == kind
+    assert not shown
+    assert [text.get_text() for text in ax.texts] == ["batch", "features", "tokens"]
+    plt.close()
