@@ -111,14 +111,15 @@ def test_a_test_takes_whole_batches_and_changes_nothing():
 
 
 @pytest.mark.parametrize("size", [4, 64])
-def test_a_network_of_digits_begins_as_published(size):
+@pytest.mark.parametrize("norm", batch_size.NORMS[::2], ids=lambda norm: norm["norm"])
+def test_a_network_of_digits_begins_as_published(norm, size):
     """Of two images in a batch one becomes 1 and one −1, whichever the last digit makes larger.
 
     So runs with batches of two go their own way on every machine, and larger ones are compared.
     """
-    published = nl.load_results("batch_size").filter(batch_size=size, momentum=0.1)[0]
+    arm = norm | {"batch_size": size}
+    published = nl.load_results("batch_size").filter(**arm)[0]
     assert published.provenance["corpus"]["sha256"] == digits.digits()[2]
-    arm = {"batch_size": size, "momentum": 0.1}
     again = batch_size.record(arm, published["seed"], steps=51)
     assert again.loss == pytest.approx(published.loss[:2], rel=2e-3)
     assert again.grad_norm == pytest.approx(published.grad_norm[:2], rel=2e-2)
@@ -132,6 +133,17 @@ def test_the_momentum_changes_the_buffers_and_nothing_else():
         for kind in ("batch", "sorted", "precise"):
             assert a.probes[kind] == b.probes[kind]
         assert a.probes["running"] != b.probes["running"]
+
+
+def test_the_control_does_not_look_at_the_batch():
+    assert isinstance(batch_size.network("layernorm", None)[1], nn.LayerNorm)
+    for run in nl.load_results("batch_size").filter(norm="layernorm"):
+        batch, running, precise = (
+            run.probes[k]["values"][0] for k in ("batch", "running", "precise")
+        )
+        assert running == precise
+        count = 597 // run["batch_size"] * run["batch_size"]  # whole batches only
+        assert batch == pytest.approx(running, abs=0.05 if count < 597 else 1e-4)
 
 
 # --- the chapter does what the studies do -------------------------------------------------------
