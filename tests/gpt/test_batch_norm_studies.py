@@ -151,9 +151,8 @@ def test_the_control_does_not_look_at_the_batch(norm):
 def chapter():
     """The functions and classes that the chapter defines, not executed further."""
     sources = [cell.source for cell in cells(BOOK / "04_batch_norm.md")]
-    scope = {"torch": torch, "nn": nn, "F": nn.functional, "GPT": coin_flips.GPT}
-    scope |= {"GPTConfig": coin_flips.GPTConfig}
-    scope["shape"] = {"n_layer": 2, "n_head": 2, "n_embd": 32}
+    scope = {"torch": torch, "nn": nn, "GPT": coin_flips.GPT, "GPTConfig": coin_flips.GPTConfig}
+    scope["small"] = {"n_layer": 2, "n_head": 2, "n_embd": 32}
     for source in sources:
         if source.startswith(("class TokenBatchNorm", "def train_flips")):
             exec(source, scope)
@@ -162,7 +161,9 @@ def chapter():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_chapter_trains_the_gpt_of_the_study(norm):
-    model = chapter()["train_flips"](norm, steps=3)
+    scope = chapter()
+    make = {"layernorm": nn.LayerNorm, "batchnorm": scope["TokenBatchNorm"]}[norm]
+    model = scope["train_flips"](make, steps=3)
     run = coin_flips.record({"norm": norm, "batch_size": 1}, 0, steps=3)
     found = coin_flips.both_modes(model, 1, 0)[1].mean().item()
     assert found == pytest.approx(run.val_loss, rel=1e-5)
