@@ -11,6 +11,9 @@ running
     The running averages, as in evaluation.
 precise
     Recomputed after training, over all training images in one batch.
+
+The control has layer norms instead. Its statistics are those of a single image, so all four kinds
+are the same; what it loses with small batches, it loses because it sees fewer images.
 """
 
 import copy
@@ -25,16 +28,23 @@ from _study import publish, recorded
 
 NAME = "batch_size"
 SIZES, MOMENTA, SEEDS = (2, 4, 8, 16, 32, 64), (0.1, 0.9), range(8)
-ARMS = [{"momentum": momentum, "batch_size": size} for momentum in MOMENTA for size in SIZES]
+NORMS = [{"norm": "batchnorm", "momentum": momentum} for momentum in MOMENTA]
+NORMS += [{"norm": "layernorm", "momentum": None}]
+ARMS = [norm | {"batch_size": size} for norm in NORMS for size in SIZES]
 STEPS, RATE, FULL_RATE_FROM, EVERY = 600, 0.02, 16, 50
 KINDS = ("batch", "sorted", "running", "precise")
 
 
-def network(momentum=0.1):
-    """Two hidden layers, each with a batch norm."""
+def network(norm="batchnorm", momentum=0.1):
+    """Two hidden layers, each with a norm."""
+
+    def make():
+        batch = norm == "batchnorm"
+        return nn.BatchNorm1d(WIDTH, momentum=momentum) if batch else nn.LayerNorm(WIDTH)
+
     return nn.Sequential(
-        *(nn.Linear(64, WIDTH), nn.BatchNorm1d(WIDTH, momentum=momentum), nn.ReLU()),
-        *(nn.Linear(WIDTH, WIDTH), nn.BatchNorm1d(WIDTH, momentum=momentum), nn.ReLU()),
+        *(nn.Linear(64, WIDTH), make(), nn.ReLU()),
+        *(nn.Linear(WIDTH, WIDTH), make(), nn.ReLU()),
         nn.Linear(WIDTH, CLASSES),
     )
 
@@ -75,7 +85,7 @@ def record(arm, seed, steps=STEPS):
     """Train one network and measure it."""
     size, rng, split = arm["batch_size"], generators(BATCHES, [seed]), Split.of([seed])
     torch.manual_seed(seed)
-    net, curves = network(arm["momentum"]), Curves()
+    net, curves = network(arm["norm"], arm["momentum"]), Curves()
     lr = RATE * min(1, size / FULL_RATE_FROM)
     optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9)
     for step in range(steps):
@@ -88,7 +98,7 @@ def record(arm, seed, steps=STEPS):
         optimizer.step()
     found = measure(net, split.train[0][0], split.test[0][0], split.test[1][0], size)
     curves.note(steps, **found)
-    model = {"norm": "batchnorm", "n_layer": 2, "width": WIDTH, "momentum": arm["momentum"]}
+    model = {"norm": arm["norm"], "n_layer": 2, "width": WIDTH, "momentum": arm["momentum"]}
     training = {"steps": steps, "batch_size": size, "lr": lr, "optimizer": "sgd"}
     training |= {"sgd_momentum": 0.9, "n_train": N_TRAIN, "seed": seed}
     return curves.run(model, training, val_loss=found["running"][0])
@@ -96,10 +106,10 @@ def record(arm, seed, steps=STEPS):
 
 def show(runs):
     """Loss and error for each kind of statistics."""
-    for momentum in MOMENTA:
-        print(f"\nmomentum {momentum}: loss and error in %, mean ± sd", *KINDS)
+    for norm in NORMS:
+        print("\n", norm, "loss and error in %, mean ± sd", *KINDS)
         for batch_size in SIZES:
-            some = runs.filter(momentum=momentum, batch_size=batch_size)
+            some = runs.filter(**norm, batch_size=batch_size)
             rows = torch.tensor([[r.probes[k]["values"][0] for k in KINDS] for r in some])
             cells = zip(rows.mean(0).tolist(), rows.std(0).tolist(), strict=True)
             text = [f"{m[0]:.3f} ± {s[0]:.3f}, {m[1]:.1f} ± {s[1]:.1f}" for m, s in cells]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from normlib.functional import batch_norm_vjp, layer_norm_vjp
+from normlib.functional import layer_norm_vjp, normalize_vjp
 
 
 class Digits(NamedTuple):
@@ -85,14 +85,9 @@ def layer_norm_layer_vjp(h: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, Call
 def batch_norm_layer_vjp(h: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, Callable]:
     """The same with BatchNorm: each unit is normalized over the images that come together."""
 
-    def norm(z):  # (…, N, W): the units of every network are channels of their own
-        flat = z.swapaxes(-1, -2).reshape(-1, z.shape[-2]).T  # (N, … W)
-        z_hat, vjp = batch_norm_vjp(flat, None, None, training=True)
-
-        def back(a):
-            return a.T.reshape(*z.shape[:-2], *z.shape[:-3:-1]).swapaxes(-1, -2)
-
-        return back(z_hat), lambda dz: back(vjp(dz.swapaxes(-1, -2).reshape(-1, z.shape[-2]).T)[0])
+    def norm(z):
+        z_hat, vjp = normalize_vjp(z, -2)
+        return z_hat, lambda dz: vjp(dz)[0]
 
     return _layer_vjp(h, w, norm)
 

@@ -111,14 +111,15 @@ def test_a_test_takes_whole_batches_and_changes_nothing():
 
 
 @pytest.mark.parametrize("size", [4, 64])
-def test_a_network_of_digits_begins_as_published(size):
+@pytest.mark.parametrize("norm", batch_size.NORMS[::2], ids=lambda norm: norm["norm"])
+def test_a_network_of_digits_begins_as_published(norm, size):
     """Of two images in a batch one becomes 1 and one −1, whichever the last digit makes larger.
 
     So runs with batches of two go their own way on every machine, and larger ones are compared.
     """
-    published = nl.load_results("batch_size").filter(batch_size=size, momentum=0.1)[0]
+    arm = norm | {"batch_size": size}
+    published = nl.load_results("batch_size").filter(**arm)[0]
     assert published.provenance["corpus"]["sha256"] == digits.digits()[2]
-    arm = {"batch_size": size, "momentum": 0.1}
     again = batch_size.record(arm, published["seed"], steps=51)
     assert again.loss == pytest.approx(published.loss[:2], rel=2e-3)
     assert again.grad_norm == pytest.approx(published.grad_norm[:2], rel=2e-2)
@@ -134,15 +135,24 @@ def test_the_momentum_changes_the_buffers_and_nothing_else():
         assert a.probes["running"] != b.probes["running"]
 
 
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_control_does_not_look_at_the_batch(norm):
+    x, y, _ = digits.digits()
+    torch.manual_seed(0)
+    net = batch_size.network(norm)
+    found = batch_size.measure(net, x[640:], x[:640], y[:640], size=8)
+    losses = [loss for loss, _ in found.values()]
+    assert (max(losses) - min(losses) < 1e-5) == (norm == "layernorm")
+
+
 # --- the chapter does what the studies do -------------------------------------------------------
 
 
 def chapter():
     """The functions and classes that the chapter defines, not executed further."""
     sources = [cell.source for cell in cells(BOOK / "04_batch_norm.md")]
-    scope = {"torch": torch, "nn": nn, "F": nn.functional, "GPT": coin_flips.GPT}
-    scope |= {"GPTConfig": coin_flips.GPTConfig}
-    scope["shape"] = {"n_layer": 2, "n_head": 2, "n_embd": 32}
+    scope = {"torch": torch, "nn": nn, "GPT": coin_flips.GPT, "GPTConfig": coin_flips.GPTConfig}
+    scope["small"] = {"n_layer": 2, "n_head": 2, "n_embd": 32}
     for source in sources:
         if source.startswith(("class TokenBatchNorm", "def train_flips")):
             exec(source, scope)
@@ -151,7 +161,9 @@ def chapter():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_chapter_trains_the_gpt_of_the_study(norm):
-    model = chapter()["train_flips"](norm, steps=3)
+    scope = chapter()
+    make = {"layernorm": nn.LayerNorm, "batchnorm": scope["TokenBatchNorm"]}[norm]
+    model = scope["train_flips"](make, steps=3)
     run = coin_flips.record({"norm": norm, "batch_size": 1}, 0, steps=3)
     found = coin_flips.both_modes(model, 1, 0)[1].mean().item()
     assert found == pytest.approx(run.val_loss, rel=1e-5)
