@@ -29,7 +29,7 @@ def test_a_stronger_noise_is_the_same_noise_times_its_strength():
 def test_noise_that_is_held_is_drawn_once(monkeypatch, held):
     draws, noise = [], noise_of(1)
     monkeypatch.setattr(study, "drawn", lambda *_: draws.append(0) or noise)
-    study.train(held, 1, 0.1, seeds=[0, 1], steps=STEPS)
+    study.train(held, 1, 0.1, STEPS, seeds=[0, 1])
     assert len(draws) == (1 if held else 1 + STEPS)
 
 
@@ -42,7 +42,7 @@ def test_a_network_is_tested_without_the_noise_and_with_it():
 
 
 def test_held_noise_shifts_nothing_and_noise_that_changes_does():
-    runs = nl.load_results(study.NAME).filter(strength=4, lr=0.3)
+    runs = nl.load_results(study.NAME).filter(strength=4, lr=0.3, steps=500)
     first = {held: runs.filter(held=held)[0].probes["drift_mean"]["values"] for held in (0, 1)}
     assert np.max(first[1]) < 0.1 < 0.5 < np.min(first[0])
 
@@ -50,7 +50,7 @@ def test_held_noise_shifts_nothing_and_noise_that_changes_does():
 @pytest.mark.parametrize("held", [True, False])
 def test_a_rerun_begins_as_the_published_runs(held):
     runs = nl.load_results(study.NAME).filter(held=held, strength=2, lr=0.1)
-    found = study.train(held, 2, 0.1, steps=STEPS)
+    found = study.train(held, 2, 0.1, STEPS)
     for i, run in enumerate(runs):
         assert found["loss"][0][i].item() == pytest.approx(run.loss[0], rel=2e-3)
         for name in ("accuracy", "accuracy_noisy"):
