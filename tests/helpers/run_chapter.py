@@ -113,11 +113,8 @@ def _other_seeds(shift):
 
     def shifted(seed):
         asks = sys._getframe(2).f_globals["__name__"]
-        return (
-            seed + shift
-            if asks == "__main__" or asks.startswith(("normlib.gpt", "normlib.mlp"))
-            else seed
-        )
+        ours = asks == "__main__" or asks.startswith(("normlib.gpt", "normlib.mlp"))
+        return seed + shift if ours else seed
 
     class Generator(torch.Generator):
         def __init__(self, device="cpu"):
