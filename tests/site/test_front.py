@@ -1,18 +1,28 @@
 """The front page: something moves on its first screen, and a short way leads through the book."""
 
 import re
+import time
 
 import pytest
 
 FIRST = {"width": 1280, "height": 800}
-SCRIPTS_AT_LOAD = """addEventListener("load", () => {
+SLOW = "slow.png"  # a picture that the page waits for, so that there is time to be too early
+SCRIPTS_AT_LOAD = f"""addEventListener("load", () => {{
     window.atLoad = [...document.scripts].map((script) => script.src);
-});"""
+}});
+addEventListener("DOMContentLoaded", () => document.body.append(
+    Object.assign(new Image(), {{ src: "{SLOW}", alt: "" }})));"""
+
+
+def late(route):
+    time.sleep(1)
+    route.abort()
 
 
 @pytest.fixture
 def front(browser, book):
     page = browser.new_page(viewport=FIRST)
+    page.route(f"**/{SLOW}", late)
     page.add_init_script(SCRIPTS_AT_LOAD)
     page.goto((book / "book" / "index.html").as_uri(), wait_until="load")
     yield page
