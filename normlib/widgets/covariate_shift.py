@@ -67,7 +67,7 @@ class CovariateShift(Figure):
         "behind the norm it drifts to the end, farther than without a norm by then, and yet the "
         "network reads digits as well: stable distributions are not what it takes."
     )
-    _room = (585, 800)
+    _room = (557, 701)
 
     step = t.Int(295, min=0).tag(sync=True)
     layer = t.Int(0, min=0, max=8).tag(sync=True)

@@ -63,12 +63,16 @@ def test_the_headline_follows_from_the_numbers_shown_beside_it(figure, measure, 
     early, late = np.divide(found["noisy_batch"], found["none"])
     assert words in said
     assert f"{early:.1f} times that without a norm to step 30, and {late:.1f} times after" in said
-    assert f"{right('noisy_batch'):.1f}\u00a0% of the digits are right with the noise" in said
-    assert f"{right('none'):.1f}\u00a0% without a norm" in said
+    heard = one.said()
+    assert said.removesuffix(".").partition("after")[0] in heard
+    assert f"{right('noisy_batch'):.1f}\u00a0% of the digits are right with the noise" in heard
+    assert f"{right('none'):.1f}\u00a0% without a norm" in heard
+    one.root.locator("summary").click()
+    means = one.root.locator(".means").inner_text()
     panels = [" ".join(node.inner_text().split()) for node in one.root.locator(".panel").all()]
     for panel, (norm, (first, then)) in zip(panels, found.items(), strict=True):
         assert NORMS[norm] in panel
-        assert f"early {shown(first)}, late {shown(then)}" in panel
+        assert f"{NORMS[norm]}: early {shown(first)}, late {shown(then)}" in means
         assert f"{right(norm):.1f} % right" in panel
 
 
@@ -206,7 +210,7 @@ def test_a_link_opens_a_state(figure):
 
 
 def test_the_live_region_says_where_and_what(figure):
-    assert re.match(r"Step 295\. With noise behind batch norm the units’", figure(NAME).said())
+    assert re.match(r"Step 295\. With noise the units’", figure(NAME).said())
 
 
 @pytest.mark.parametrize(

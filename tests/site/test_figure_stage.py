@@ -6,11 +6,13 @@ import pytest
 
 STAGES = [
     "BatchDependence",
+    "CovariateShift",
     "GradientHighway",
     "LayerNormGeometry",
     "LearningRateMap",
     "PrecisionLab",
     "SharedStatistics",
+    "TrainingRace",
 ]
 stages = pytest.mark.parametrize("name", STAGES)
 # The others have the same in their own tests, with hands of their own.
@@ -33,7 +35,7 @@ def test_it_fits_a_screen(figure, name, screen):
     assert 300 < one.root.bounding_box()["height"] <= most
 
 
-@pytest.mark.parametrize("name", ["GradientHighway", "PrecisionLab"])
+@pytest.mark.parametrize("name", ["GradientHighway", "LayerNormGeometry", "PrecisionLab"])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_it_fits_with_all_its_numbers_and_a_question(figure, name, screen):
     """Numbers counted as words, too; and no taller while a question is open."""
@@ -57,7 +59,8 @@ def test_it_says_little_before_one_asks(figure, name):
 @stages
 def test_the_picture_is_most_of_it(figure, name):
     one = figure(name)
-    parts = one.root.locator("svg, [role=grid]").filter(visible=True)
+    # Panels side by side that show the same of each network are one picture.
+    parts = one.root.locator("svg, [role=grid], .panels").filter(visible=True)
     parts = [part.bounding_box() for part in parts.all()]
     picture = max(parts, key=lambda box: box["width"] * box["height"])
     whole = one.root.bounding_box()

@@ -25,7 +25,7 @@ function outline(histograms, layer, x, base, tall) {
 export function panel(arm, i, title, H, picked) {
   const x = scale([0, BINS], [LEFT, W - 2]);
   const svg = h(":svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" });
-  const measured = h("span"), right = h("span", { class: "right" }), means = h("p", { class: "below" });
+  const measured = h("span"), right = h("span", { class: "right" });
   const rows = h(":g"), gone = h(":text", { class: "gone", x: W / 2, y: H / 2, "text-anchor": "middle" });
   const zero = x((-DATA.edges[0] / (DATA.edges.at(-1) - DATA.edges[0])) * BINS);
   svg.append(h(":line", { class: "zero", x1: zero, x2: zero, y1: 4, y2: H - 16 }), rows, gone,
@@ -33,7 +33,7 @@ export function panel(arm, i, title, H, picked) {
       class: "mute", x: x(((v - DATA.edges[0]) / (DATA.edges.at(-1) - DATA.edges[0])) * BINS), y: H - 3, "text-anchor": "middle",
     }, fmt(v, 0))));
   const box = h("div", { class: `panel ${arm.norm} ${i && arm.norm === arm.other ? "second" : ""}` },
-    h("p", {}, swatch(arm, i), title), svg, h("p", { class: "below" }, measured, right), means);
+    h("p", {}, swatch(arm, i), title), svg, h("p", { class: "below" }, measured, right));
   let drawn = "", ridges = [];
 
   function build(layer) {
@@ -64,14 +64,14 @@ export function panel(arm, i, title, H, picked) {
         attr(area, { d: now ? `${line(now)}V${base}H${LEFT}Z` : "" });
         attr(past, { d: now ? frames.slice(Math.max(0, moment - GHOSTS), moment).map(line).join("") : "" });
       }
-      [measured.textContent, right.textContent, means.textContent] = texts;
+      [measured.textContent, right.textContent] = texts;
     },
   };
 }
 
 const STRIPS = { // what is drawn over the steps
-  loss: { title: "loss on new digits", of: (seen) => seen.loss, range: [0.08, 4], ticks: [0.1, 0.3, 1, 3], log: true, tick: String },
-  accuracy: { title: "right answers", of: (seen) => seen.accuracy, range: [0, 1], ticks: [0, 0.5, 1], log: false, tick: (v) => `${100 * v} %` },
+  loss: { title: "test loss", of: (seen) => seen.loss, range: [0.08, 4], ticks: [0.1, 0.3, 1, 3], log: true, tick: String },
+  accuracy: { title: "right", of: (seen) => seen.accuracy, range: [0, 1], ticks: [0, 0.5, 1], log: false, tick: (v) => `${100 * v} %` },
 };
 
 /** Losses, or shares of right answers, of all networks over the steps, with a cursor that a hand can drag. */

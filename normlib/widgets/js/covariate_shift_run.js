@@ -4,10 +4,10 @@ import { SHIFT_PARTS, shiftArm } from "./covariate_shift_arm.js";
 import { startArm } from "./trainer.js";
 
 export const NORMS = {
-  none: { name: "No norm" },
-  batch: { name: "Batch norm" },
-  noisy_batch: { name: "Noisy batch norm" },
-  layer: { name: "LayerNorm" },
+  none: { name: "No norm", short: "No norm" },
+  batch: { name: "Batch norm", short: "Batch" },
+  noisy_batch: { name: "Noisy batch norm", short: "Noisy" },
+  layer: { name: "LayerNorm", short: "LayerNorm" },
 };
 export const STEPS = DATA.steps, LAYERS = 8, BINS = DATA.edges.length - 1, LAST = STEPS.at(-1);
 const EARLY = STEPS.indexOf(30); // the last moment of the beginning: there the rate moves everything most
@@ -101,7 +101,7 @@ export const earlyAndLate = (arm, measure, layer) =>
 export const short = (x) => (Number.isNaN(x) ? "–" : x < 0.095 ? x.toPrecision(1) : fmt(x));
 export const percent = (x) => (100 * x).toFixed(1) + "\u00a0%";
 
-/** The verdict, of the numbers that stand below the networks: noisy against none, early, late, at the end. */
+/** The verdict: noisy against none, early and late; what else is to be said; and what stands below the networks, for the ear. */
 export function verdict(run, measure, layer) {
   if (run.settings.compare === "scales") return likeness(run);
   const lost = run.arms.filter((arm) => arm.diverged !== undefined);
@@ -113,8 +113,9 @@ export function verdict(run, measure, layer) {
   const [early, late] = those.map((x, i) => fmt(x / these[i], 1));
   const where = layer && measure !== "loss_range" ? ` in layer ${layer}` : "";
   return [
-    `With noise behind batch norm ${MEASURES[measure].told}${where} is ${early} times that without a norm to step ${STEPS[EARLY]}, and ${late} times after it.`,
-    ` At the end ${percent(noisy.frames.at(-1).accuracy)} of the digits are right with the noise, ${percent(plain.frames.at(-1).accuracy)} without a norm.${gone}`,
+    `With noise ${MEASURES[measure].told}${where} is ${early} times that without a norm to step ${STEPS[EARLY]}, and ${late} times after.`,
+    gone,
+    ` At the end ${percent(noisy.frames.at(-1).accuracy)} of the digits are right with the noise, ${percent(plain.frames.at(-1).accuracy)} without a norm.`,
   ];
 }
 const endOf = (arm) => `${percent(arm.frames.at(-1).accuracy)} (${NORMS[arm.norm].name})`;

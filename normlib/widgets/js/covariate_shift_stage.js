@@ -47,18 +47,22 @@ function makeSettings(set) {
 function makeWords(guessed) {
   const box = h("p", { class: "nl-says" });
   const bets = h("span", { class: "bets" }, Object.keys(NORMS).map((norm) =>
-    button(NORMS[norm].name, () => guessed(norm), { "aria-label": `${NORMS[norm].name} will be worst` })));
+    button(NORMS[norm].short, () => guessed(norm), { "aria-label": `${NORMS[norm].name} will be worst` })));
+  let said = "";
   return {
     box,
+    said: () => said || box.textContent,
     show(run, now, playing, bet) {
+      said = "";
       if (playing || !isOver(run)) {
         const where = run.refused ? " This page lets no worker start, so it trains here, more slowly." : "";
         box.textContent = `${bet ? `Your guess: ${NORMS[bet].name}. ` : ""}${run.recorded ? "Recorded" : "Training now"}: step ${now.step} of ${LAST}.${where}`;
         return;
       }
-      const [head, rest] = verdict(run, now.measure, now.layer);
+      const [head, rest, heard = ""] = verdict(run, now.measure, now.layer);
       const after = run.recorded ? [" ", h("b", { class: "ask" }, ASK), " ", bets] : [guessText(run, bet)];
       box.replaceChildren(h("b", {}, head), rest, ...after);
+      said = head + rest + heard + after.map((part) => part.textContent ?? part).join("");
     },
   };
 }
@@ -75,7 +79,7 @@ function guessText(run, bet) {
 /** A measure early and late, in words, once all of it is there. */
 function meansOf(arm, { measure, layer }) {
   const [early, late] = earlyAndLate(arm, measure, layer);
-  return Number.isNaN(late) ? "\u00a0" : `early ${short(early)}, late ${short(late)}`;
+  return `${titleOf(arm)}: early ${short(early)}, late ${short(late)}`;
 }
 
 function cellsOf(arm, moment, layer) {
@@ -92,16 +96,16 @@ function cellsOf(arm, moment, layer) {
 export function makeStage(acts) {
   const words = makeWords(acts.train), deck = h("div", { class: "panels" }), settings = makeSettings(acts.set), numbers = numbersTable();
   const strips = [strip("loss", acts.look), strip("accuracy", acts.look)], scrub = slider("Step", { min: 0, max: STEPS.length - 1, step: 1 }, acts.look);
-  const play = button("Play", acts.play), what = h("span", { class: "nl-note what" });
+  const play = button("Play", acts.play), what = h("span", { class: "nl-note what" }), means = h("p", { class: "nl-note means" });
   const box = h("div", { class: "nl-box" }, words.box, deck, h("div", { class: "strips" }, strips.map((one) => one.svg)), scrub,
     h("div", { class: "nl-bar" }, button("Train now", () => acts.train(null), { class: "nl-btn on go" }), play,
       button("New weights", acts.again), button("Reset", acts.reset), what),
     h("details", {}, h("summary", {}, "Change the training"), settings.box,
-      h("div", { class: "table" }, numbers.box), h("p", { class: "nl-note" }, NOTE)));
+      h("div", { class: "table" }, numbers.box), means, h("p", { class: "nl-note" }, NOTE)));
   let panels = [], built = null, tall = 0, width = 0;
 
   function build(run) {
-    const needed = width && width < 560 ? 126 : 190;
+    const needed = width && width < 560 ? 126 : 222;
     if (built === run && tall === needed) return;
     [built, tall] = [run, needed];
     for (const arm of run.arms) arm.other = run.settings.compare === "norms" ? undefined : arm.norm;
@@ -114,15 +118,17 @@ export function makeStage(acts) {
     build(run);
     const rows = run.arms.map((arm) => ({ title: titleOf(arm), cells: cellsOf(arm, moment, now.layer) }));
     run.arms.forEach((arm, i) => panels[i].show(arm.frames, moment, now.layer, [
-      `${MEASURES[now.measure].name} ${short(measureAt(arm, moment, now.measure, now.layer))}`, `${rows[i].cells[1]} right`, meansOf(arm, now)]));
+      `${MEASURES[now.measure].name} ${short(measureAt(arm, moment, now.measure, now.layer))}`, `${rows[i].cells[1]} right`]));
+    means.textContent = `Means of the measure “${MEASURES[now.measure].name}”. ${run.arms.map((arm) => meansOf(arm, now)).join("; ")}.`;
+    means.hidden = !isOver(run);
     if (width) for (const one of strips) one.draw(run.arms, moment, (width - 12) / 2);
     scrub.show(moment, String(STEPS[moment]));
     settings.show(now);
     words.show(run, now, playing, bet);
     play.textContent = playing ? "Pause" : "Play";
     const { rate, scale: weights, noise } = run.settings;
-    what.textContent = `${run.recorded ? "Recorded" : "Trained here"}: rate ${rate}, weights × ${weights}, noise × ${noise}`;
+    what.textContent = run.recorded ? "Recorded" : `Trained here: rate ${rate}, weights × ${weights}, noise × ${noise}`;
     numbers.show(`Step ${STEPS[moment]}, ${now.layer ? `layer ${now.layer}` : "mean of the layers"}`, rows);
   }
-  return { box, show, watched: deck, resize: (to) => (width = to), said: () => words.box.textContent };
+  return { box, show, watched: deck, resize: (to) => (width = to), said: words.said };
 }

@@ -10,14 +10,16 @@ function load(name) {
   document.head.append(script);
 }
 
-// Who only looks at the first screen pays for its figures alone; who moves finds the next ones ready.
+// Who only looks at the first screen pays for its figures alone, and after the page; who moves finds the
+// next ones ready.
 function watch(margin) {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) load(entry.target.dataset.figure);
   }, { rootMargin: margin });
   for (const place of document.querySelectorAll(".normlib-figure")) near.observe(place);
 }
-watch("0px");
+if (document.readyState === "complete") watch("0px");
+else addEventListener("load", () => watch("0px"), { once: true });
 for (const kind of ["scroll", "keydown"]) addEventListener(kind, () => watch("1000px"), { once: true });
 /** An address with a figure's name leads to it; with a state in it the figure itself does the rest. */
 function linked() {

@@ -35,7 +35,7 @@ export function lossChart() {
       ...[1, 2, 3, 4, 5].map((loss) => h(":text", { class: "mute", x: left - 8, y: y(loss) + 4, "text-anchor": "end" }, String(loss))),
       ...ticks.map((step) => h(":text", { class: "mute", x: x(step), y: tall - 4, "text-anchor": "middle" }, step.toLocaleString("en"))),
       h(":text", { class: "mute", x: width, y: tall - 4, "text-anchor": "end" }, "step"),
-      ...[[Math.log(DATA.chars.length), "knows nothing"], [DATA.letters, "knows the letters"], [DATA.pairs, "knows pairs of letters", true]].flatMap(level),
+      ...[[Math.log(DATA.chars.length), "knows nothing"], [DATA.letters, "knows the letters"], [DATA.pairs, "knows their pairs", true]].flatMap(level),
       ...arms.map((arm, i) => curve(arm, i, x, y)),
       ...spread(ends.map((end) => ({ ...end, y: y(end.loss) })), bottom).flatMap(({ arm, i, loss, y: at }) => [
         h(":circle", { class: "arm-" + i, cx: x(arm.smooth.length - 1), cy: y(loss), r: 4 }),
@@ -68,7 +68,7 @@ export function profileChart(title, of) {
     const powers = rows.flat().filter((v) => v === v).map(Math.log10);
     const low = Math.floor(Math.min(-1, ...powers)), high = Math.ceil(Math.max(1, ...powers));
     const blocks = Math.max(2, ...rows.map((row) => row.length - 1), ...arms.map((arm) => arm.depth));
-    const x = scale([0, blocks], [36, width - 8]), y = scale([low, high], [tall - 32, 8]);
+    const x = scale([0, blocks], [36, width - 8]), y = scale([low, high], [tall - 18, 8]);
     const step = Math.ceil((high - low) / 4);
     const ticks = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, i) => low + i * step);
     svg.setAttribute("height", tall);
@@ -78,8 +78,7 @@ export function profileChart(title, of) {
         h(":text", { class: "mute", x: 30, y: y(power) + 4, "text-anchor": "end" }, powerText(power)),
       ]),
       ...Array.from({ length: blocks + 1 }, (_, l) => l).filter((l) => blocks <= 8 || l % 2 === 0).map((l) =>
-        h(":text", { class: "mute", x: x(l), y: tall - 18, "text-anchor": "middle" }, String(l))),
-      h(":text", { class: "mute", x: width - 8, y: tall - 3, "text-anchor": "end" }, "after block"),
+        h(":text", { class: "mute", x: x(l), y: tall - 4, "text-anchor": "middle" }, String(l))),
       ...rows.flatMap((row, i) => [
         h(":path", { class: "line arm-" + i, "stroke-dasharray": DASHES[i], d: path(row.map((_, l) => x(l)), row.map((v) => y(Math.log10(v)))) }),
         ...row.flatMap((v, l) => (v === v ? [h(":circle", { class: "arm-" + i, cx: x(l), cy: y(Math.log10(v)), r: 2.5 })] : [])),

@@ -96,7 +96,7 @@ function makeWords(guessed) {
  * show(state, race, bet, late) draws a moment; `late` are the seconds that a slow machine still needs.
  */
 export function makeStage(acts) {
-  const charts = [lossChart(), profileChart("size of the stream", (x) => x.rms), profileChart("size of its gradient", (x) => x.gradient)];
+  const charts = [lossChart(), profileChart("size of the stream by block", (x) => x.rms), profileChart("its gradient", (x) => x.gradient)];
   const words = makeWords(acts.guessed), deck = h("div", { class: "cards" }), choosers = makeChoosers(acts.arms);
   const go = button("Train", acts.go, { class: "nl-btn on go" });
   const slow = h("p", { class: "nl-note slow", hidden: true }, h("span"), button("Take a smaller model", acts.smaller));
@@ -123,8 +123,8 @@ export function makeStage(acts) {
   }
   function draw({ arms, until }, width) {
     const narrow = width < 560;
-    charts[0].draw(arms, until || FIRST, width, narrow ? 150 : 180);
-    for (const chart of charts.slice(1)) chart.draw(arms, narrow ? width / 2 - 6 : width / 2 - 8, narrow ? 100 : 104);
+    charts[0].draw(arms, until || FIRST, width, narrow ? 164 : 194);
+    for (const chart of charts.slice(1)) chart.draw(arms, narrow ? width / 2 - 6 : width / 2 - 8, narrow ? 86 : 90);
   }
   return { box, show, draw, watched: charts[0].svg, said: () => words.box.textContent };
 }
