@@ -283,7 +283,7 @@ def batch_norm_vjp(
     >>> bool(abs(dx.sum(0)).max() < 1e-12), dweight.shape, dbias
     (True, (2,), None)
 
-    Built step by step in chapter 04.
+    Built step by step in chapter 03.
     """
     require_channels(x, 2)
     _require_affine(x, x.shape[1:2], weight, bias, eps)
