@@ -80,3 +80,9 @@ def test_ridges_have_one_scale_and_lose_no_value():
     filled = [patch for patch in ax.patches if patch.get_fill()]
     heights = [patch.get_data().values - patch.get_data().baseline for patch in filled]
     assert np.allclose(heights, [[1 / 3, 2 / 3], [2 / 3, 1 / 3]])  # the upper one is drawn first
+
+
+def test_ridges_stand_as_far_apart_as_they_are_told():
+    rows, edges = [np.array([0.1]), np.array([0.2])], np.array([0.0, 1.0])
+    ax = plots.ridges(rows, ["one", "two"], edges, plt.gca(), "black", gap=0.25)
+    assert np.allclose(ax.get_yticks(), [0, 0.25])
