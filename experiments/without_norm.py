@@ -1,7 +1,7 @@
 """Can a GPT do without norms, if all that helps it is chosen for it?
 
-Built and trained as the GPTs of `budget`, whose pre-norm arm is the one to compare with; besides,
-they have the longest warm-up and their gradients are clipped, which `budget` does not grant.
+The longest warm-up of `budget`, and clipped gradients, which `budget` does not have; so its pre-norm
+arm is trained here once more, with clipping, at the rates that are best for it there.
 """
 
 from _study import publish, swept
@@ -9,11 +9,11 @@ from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
 
 NAME = "without_norm"
 MOMENTS = (100, 200, 500, 1000)  # and the end, 2000
-RATES = [5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
+RATES = {"none": [1e-3, 2e-3, 4e-3, 8e-3], "pre": [4e-3, 8e-3]}
 
 
 def pairs(vocab_size):
-    """Two initializations, six rates, three seeds of each."""
+    """Two initializations, four rates without and two with norms, three seeds of each."""
     training = TrainConfig(
         steps=2000,
         batch_size=8,
@@ -23,13 +23,16 @@ def pairs(vocab_size):
         log_every=100,
         measure_at=MOMENTS,
     )
-    models = grid(GPTConfig(vocab_size=vocab_size, placement="none"), init=["xavier", "gpt2"])
     every = Grid()
     for seed in range(3):  # the outermost: a study that is stopped has something to compare
-        every += models * grid(training, lr=RATES, seed=[seed])
+        for placement, rates in RATES.items():
+            model = GPTConfig(vocab_size=vocab_size, placement=placement)
+            every += grid(model, init=["xavier", "gpt2"]) * grid(training, lr=rates, seed=[seed])
     return every
 
 
 if __name__ == "__main__":
     runs = publish(NAME, swept(NAME, pairs))
-    print(runs.table("init", "lr"))
+    for placement in RATES:
+        print(f"\n{placement}")
+        print(runs.filter(placement=placement).table("init", "lr"))
