@@ -1,7 +1,7 @@
 """Can a GPT do without norms, if all that helps it is chosen for it?
 
-The longest warm-up of `budget`, and clipped gradients, which `budget` does not have; so its pre-norm
-arm is trained here once more, with clipping, at the rates that are best for it there.
+The longest warm-up of `budget`, and clipped gradients, which `budget` does not have. So its
+pre-norm arm is trained here once more, with clipping, at the rates that are best for it there.
 """
 
 from _study import publish, swept
