@@ -44,6 +44,7 @@ import numpy as np
 import torch
 
 import normlib as nl
+from normlib import mlp
 from normlib.gpt import GPT, GPTConfig
 
 config = GPTConfig(vocab_size=3, n_layer=1, n_head=1, n_embd=4, block_size=2)
@@ -52,6 +53,7 @@ draws = {
     "torch": torch.rand(1, generator=torch.manual_seed(SEED)).item(),
     "generator": torch.rand(1, generator=torch.Generator().manual_seed(SEED)).item(),
     "weight": GPT(config, seed=SEED).wte.weight[0, 0].item(),
+    "mlp": mlp.initial(seed=SEED)[0][0, 0].item(),
     "unseeded": torch.rand(1, generator=torch.Generator()).item(),
     "direction": nl.check_vjp(nl.layer_norm_vjp, np.arange(7.0) ** 2, (7,), seed=5),
 }
@@ -64,7 +66,7 @@ def test_other_seeds_are_those_a_thousand_further_and_only_the_chapter_s(page):
     there = f"claims = {{name: draws[name] == was for name, was in {here['draws']}.items()}}"
     assert run(page(DRAWS.replace("SEED", "7"), there), seeds=2).fell == ["unseeded"]
     fell = run(page(DRAWS.replace("SEED", "7"), there)).fell
-    assert fell == ["numpy", "torch", "generator", "weight"]
+    assert fell == ["numpy", "torch", "generator", "weight", "mlp"]
 
 
 def test_for_other_seeds_it_leaves_out_what_a_published_run_of_the_same_seed_says(page):

@@ -6,10 +6,11 @@ All code cells run in order, as in the build: in the folder of the book, without
 and what a cell writes to stderr is an error. A cell that fails is reported, and the next one runs.
 
 ``--seeds N`` gives the Nth other set of seeds: a seed s becomes s + 1000 N wherever the chapter's
-own cells or normlib.gpt seed a generator of NumPy or PyTorch. So data, weights and batches are
-others. What is no draw of the chapter stays: runs that a study published, the probes on which
-`agrees` and `check` compare functions, the direction in `check_vjp`, the patients of the clinic.
-A cell tagged ``published-seed`` compares with a published run of the same seed: it is left out.
+own cells, normlib.gpt or normlib.mlp seed a generator of NumPy or PyTorch. So data, weights and
+batches are others. What is no draw of the chapter stays: runs that a study published, the probes on
+which `agrees` and `check` compare functions, the direction in `check_vjp`, the patients of the
+clinic. A cell tagged ``published-seed`` compares with a published run of the same seed: it is left
+out.
 
 ``--text`` takes the corpus, ``pydoc_data.topics``, from another Python: its version, if that Python
 is found on this machine, or the file.
@@ -112,7 +113,8 @@ def _other_seeds(shift):
 
     def shifted(seed):
         asks = sys._getframe(2).f_globals["__name__"]
-        return seed + shift if asks == "__main__" or asks.startswith("normlib.gpt") else seed
+        own = asks == "__main__" or asks.startswith(("normlib.gpt", "normlib.mlp"))
+        return seed + shift if own else seed
 
     class Generator(torch.Generator):
         def __init__(self, device="cpu"):
