@@ -62,6 +62,15 @@ def initial(gain: float = 2**0.5, seed: int = 0, depth: int = 20, width: int = 6
     return [w.astype(np.float32) for w in [*hidden, rng.normal(0, width**-0.5, (width, 10))]]
 
 
+def calibrated(weights: list[np.ndarray], x: np.ndarray) -> list[np.ndarray]:
+    """Scale the weights, layer by layer, so that every layer of ReLUs hands on size 1 for `x`."""
+    scaled = []
+    for w in weights[:-1]:
+        scaled.append(w / rms(np.maximum(x @ w, 0))[..., None, None])
+        x = np.maximum(x @ scaled[-1], 0)
+    return [*scaled, weights[-1]]
+
+
 def stack(networks: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
     """Many networks as one: each weight gets a first axis."""
     return [np.stack(w) for w in zip(*networks, strict=True)]

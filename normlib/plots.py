@@ -223,15 +223,21 @@ def cubes(
 
 
 def ridges(
-    rows: Sequence[np.ndarray], labels: Sequence[str], edges: np.ndarray, ax: Axes, color: str
+    rows: Sequence[np.ndarray],
+    labels: Sequence[str],
+    edges: np.ndarray,
+    ax: Axes,
+    color: str,
+    gap: float | None = None,
 ) -> Axes:
     """Draw one histogram above the other, the first at the bottom, all with the same bins.
 
     A bin's height is its share of the row's values; those beyond the edges count as outermost.
+    Rows are `gap` apart, or as suits the tallest bin; panels side by side need the same.
     """
     low, high = edges[0], np.nextafter(edges[-1], edges[0])
     shares = [np.histogram(np.clip(row, low, high), edges)[0] / np.size(row) for row in rows]
-    gap = 0.7 * max(share.max() for share in shares)
+    gap = gap or 0.7 * max(share.max() for share in shares)
     # From the top down, so that each stands in front of the one behind it.
     for level, share in reversed(list(enumerate(shares))):
         base = level * gap

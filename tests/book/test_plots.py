@@ -181,3 +181,9 @@ def test_cubes_show_the_first_sample_the_first_channel_and_the_last_position():
     assert not shown
     assert [text.get_text() for text in ax.texts] == ["batch", "features", "tokens"]
     plt.close()
+
+
+def test_ridges_stand_as_far_apart_as_they_are_told():
+    rows, edges = [np.array([0.1]), np.array([0.2])], np.array([0.0, 1.0])
+    ax = plots.ridges(rows, ["one", "two"], edges, plt.gca(), "black", gap=0.25)
+    assert np.allclose(ax.get_yticks(), [0, 0.25])

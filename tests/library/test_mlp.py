@@ -71,3 +71,14 @@ def test_weights_have_the_size_that_they_are_asked_for():
     assert [w.shape for w in weights] == [(64, 256), (256, 256), (256, 256), (256, 10)]
     sizes = [w.std() * np.sqrt(len(w)) for w in weights]
     assert np.allclose(sizes, [2, 2, 2, 1], rtol=0.05)
+
+
+def test_calibrated_networks_hand_on_size_one_in_every_layer():
+    networks = [mlp.initial(gain, seed=seed, depth=6) for seed, gain in enumerate((0.5, 2.0))]
+    weights, x = mlp.stack(networks), mlp.digit_images().train_x[:100]
+    before = [w.copy() for w in weights]
+    scaled = mlp.calibrated(weights, x)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, before, strict=True))
+    assert np.array_equal(scaled[-1], weights[-1])
+    hidden = mlp.mlp_vjp(x, scaled)[0][1:-1]
+    assert np.allclose([mlp.rms(h) for h in hidden], 1, rtol=1e-4)
