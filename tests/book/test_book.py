@@ -104,7 +104,7 @@ def test_every_exercise_has_a_stub_and_a_solution_that_the_build_proves(path):
             assert proof, f"a solution ends in an assertion:\n{cell.source}"
 
 
-@pytest.mark.parametrize("path", CHAPTERS[6:], ids=lambda p: p.stem)
+@chapters
 def test_the_title_of_an_exercise_ends_in_its_difficulty(path):
     titles = re.findall(r"\{exercise-start\}(.*)", text_of(path))
     unmarked = [title for title in titles if not re.search(r"[^● ] ●{1,3}$", title)]
