@@ -6,7 +6,6 @@ colors do, so that a figure can be read in gray.
 """
 
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import Any
 
 import matplotlib as mpl
@@ -23,7 +22,6 @@ from normlib.placements import PLACEMENTS, Placement, Row
 __all__ = [
     "DARK",
     "LIGHT",
-    "cancelling",
     "gpt",
     "gpt_block",
     "influence",
@@ -167,33 +165,6 @@ def _label(ax: Axes, label: str, place: Sequence | np.ndarray) -> None:
         label, (place[0], place[1]), textcoords="offset points", xytext=(5, 4), zorder=6
     )
     text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT["card"])])
-
-
-def cancelling(
-    words: Sequence[str], exact: Sequence[str], computed: Sequence[str], kept: int, ax: Axes
-) -> Axes:
-    """Write a subtraction digit below digit, with the leading digits that cancel in gray.
-
-    `exact` holds both numbers and their difference, and `computed` what a program makes of them in
-    a format that keeps the first `kept` characters of a number, those on the colored ground.
-    """
-    wide = max(map(len, exact))
-    rows = [number.rjust(wide) for number in exact]
-    alike = len(commonprefix(rows[:2]))
-    ax.add_patch(Rectangle((-0.5, 0.5), kept, 2, facecolor=LIGHT["acc-soft"]))
-    ax.plot([-0.5, wide - 0.5], [0.5, 0.5], "-", color=LIGHT["mute"], linewidth=1)
-    for y, word, row, result in zip((2, 1, 0), words, rows, computed, strict=True):
-        ax.text(-1, y, word, ha="right", va="center")
-        for x, digit in enumerate(row):
-            gone = y > 0 and x < alike
-            look = {"color": LIGHT["mute"]} if gone else {"color": LIGHT["acc"], "weight": "bold"}
-            ax.text(x, y, digit, ha="center", va="center", fontsize="large", **look)
-        ax.text(wide + 4.5, y, result, ha="right", va="center", fontsize="large")
-    ax.text(wide + 4.5, 2.85, "computed", ha="right", va="center", color=LIGHT["mute"])
-    ax.text((kept - 1) / 2, 2.85, "kept", ha="center", va="center", color=LIGHT["mute"])
-    ax.set(xlim=(-9.5, wide + 5), ylim=(-0.5, 3.2))
-    ax.set_axis_off()
-    return ax
 
 
 def influence(matrix: np.ndarray, title: str, ax: Axes) -> Axes:
