@@ -120,7 +120,9 @@ def _plane(ax: Axes, reach: float) -> None:
     ax.plot(*alike, ":", color=LIGHT["mute"], linewidth=1.5)
     _label(ax, "x₁ = x₂ = x₃", alike[:, 0])
     ax.set_aspect("equal")
-    ax.set_axis_off()
+    # Not set_axis_off: with it the plane would stand where a drawing's ground does.
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 
 
 def _seen(points: np.ndarray, above: float = 0.45) -> np.ndarray:

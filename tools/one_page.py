@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from bs4 import BeautifulSoup
 
 ON_SCREEN = {"book/figures"}  # what it shows stands in the chapters; here it would not move
-LEFT_OUT = "a.headerlink, script, details.hide, .on-dark, .toctree-wrapper, button, input, select"
+LEFT_OUT = "a.headerlink, script, details.hide, details.agreement, .on-dark, .toctree-wrapper, "
+LEFT_OUT += "button, input, select"
 LONG = 20  # lines of a listing that may go on overleaf
 # What has the color of the text needs no element of its own: the PDF would name each for readers.
 PLAIN = re.compile(r'<span(?: class="(?:[nopw]|nn|pre)")?>([^<>]*)</span>')

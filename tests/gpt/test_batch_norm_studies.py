@@ -154,7 +154,7 @@ def chapter():
     scope = {"torch": torch, "nn": nn, "GPT": coin_flips.GPT, "GPTConfig": coin_flips.GPTConfig}
     scope["small"] = {"n_layer": 2, "n_head": 2, "n_embd": 32}
     for source in sources:
-        if source.startswith(("class TokenBatchNorm", "def train_flips")):
+        if source.startswith(("class TokenBatchNorm", "def exchange_norms", "def train_flips")):
             exec(source, scope)
     return scope
 
