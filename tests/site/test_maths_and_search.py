@@ -84,8 +84,8 @@ def test_a_compound_is_found_however_it_is_written(small, tmp_path, written, ask
     [
         ("prenorm", "GPT: pre against post", "pre-norm"),
         ("warmup", "GPT: pre against post", "warm-up"),
-        ("layernorm", "LayerNorm", "layernorm"),
-        ("batchnorm", "BatchNorm", "batchnorm"),
+        ("layernorm", "LayerNorm: one token", "layernorm"),
+        ("batchnorm", "BatchNorm: the batch", "batchnorm"),
     ],
 )
 def test_a_search_shows_what_it_found_and_leads_to_it(browser, book, word, page, written):
