@@ -1,7 +1,6 @@
 """What the curves and probes of a run say: `diagnose_run`."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -122,8 +121,10 @@ def diagnose_run(run: Run, text: Text | None = None) -> RunReport:
     """
     require_kind("run", run, Run, "take what train(…) returns")
     seen = _seen(run, text)
-    found = [finding for question in QUESTIONS if (finding := question(seen)) is not None]
-    return RunReport(tuple(found), tuple(_probes(run)))
+    lost = _not_finite(seen) or _diverges(seen)
+    asked = (_too_good,) if lost else (_too_good, _gap, _stuck, _spike)
+    found = [lost, *(question(seen) for question in asked)]
+    return RunReport(tuple(filter(None, found)), tuple(_probes(run)))
 
 
 def _seen(run, text):
@@ -171,7 +172,7 @@ def _not_finite(seen):
 
 
 def _diverges(seen):
-    if _not_finite(seen) or len(seen.smooth) < 10:
+    if len(seen.smooth) < 10:
         return None
     lowest = int(seen.smooth.argmin())
     best = float(seen.smooth[lowest])
@@ -192,7 +193,7 @@ def _diverges(seen):
 
 
 def _spike(seen):
-    if _not_finite(seen) or _diverges(seen) or len(seen.loss) < 40:
+    if len(seen.loss) < 40:
         return None
     first = len(seen.loss) // 20
     bar = max(0.5, 8 * seen.noise)
@@ -218,7 +219,7 @@ def _spike(seen):
 
 def _stuck(seen):
     enough = len(seen.steps) and seen.steps[-1] >= 100
-    if not enough or seen.letters is None or _not_finite(seen) or _diverges(seen):
+    if not enough or seen.letters is None:
         return None
     if not seen.letters - 0.2 < seen.end < seen.letters + 0.4:
         return None
@@ -236,7 +237,7 @@ def _stuck(seen):
 
 def _gap(seen):
     val = seen.run.val_loss
-    if val is None or not len(seen.loss) or _not_finite(seen) or _diverges(seen):
+    if val is None or not len(seen.loss):
         return None
     if val < seen.end + max(0.3, 6 * seen.noise):
         return None
@@ -274,16 +275,6 @@ def _too_good(seen):
             "Print a window and its targets: they are one step apart, or you train a copier.",
         ),
     )
-
-
-QUESTIONS: tuple[Callable[[_Seen], Finding | None], ...] = (
-    _not_finite,
-    _diverges,
-    _too_good,
-    _gap,
-    _stuck,
-    _spike,
-)
 
 
 def _probes(run):
