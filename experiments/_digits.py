@@ -6,6 +6,7 @@ networks would compute alone.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -209,3 +210,13 @@ def source():
     where["versions"]["scikit-learn"] = sklearn.__version__
     corpus = {"name": "load_digits", "sha256": sha256, "images": len(labels), "classes": CLASSES}
     return where | {"corpus": corpus}
+
+
+def runs_of(measured, seeds, model, training):
+    """Make a Run of each network of a stack; one that ends worse than it began has diverged."""
+    for i, seed in enumerate(seeds):
+        curves = measured.of(i)
+        final = curves["test_loss"][training["steps"]]
+        worst = max(curves["loss"][0].item(), math.log(CLASSES))
+        own = training | {"n_train": N_TRAIN, "seed": seed}
+        yield curves.run(model, own, final, not final <= worst, digits=3)

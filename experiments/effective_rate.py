@@ -8,15 +8,12 @@ where everything fails; and at three of these rates the measures of that study, 
 are equal shares of the weights.
 """
 
-import math
 from functools import partial
 
 from _curves import Curves
 from _digits import (
     BATCHES,
-    CLASSES,
     N_LAYER,
-    N_TRAIN,
     NOISE,
     NORMS,
     PROBE_NOISE,
@@ -30,6 +27,7 @@ from _digits import (
     initial,
     length,
     moved,
+    runs_of,
     source,
 )
 from _shift_measures import at_equal_shares
@@ -84,11 +82,7 @@ def record(arm, seeds, steps=STEPS):
     measured = train(**arm, seeds=seeds, steps=steps, measure=measure)
     model = {"norm": arm["norm"], "gain": arm["gain"], "n_layer": N_LAYER, "width": WIDTH}
     training = {"lr": arm["lr"], "steps": steps, "batch_size": BATCH, "optimizer": "sgd"}
-    for i, seed in enumerate(seeds):
-        curves = measured.of(i)
-        final, worst = curves["test_loss"][steps], max(curves["loss"][0].item(), math.log(CLASSES))
-        own = training | {"n_train": N_TRAIN, "seed": seed}
-        yield curves.run(model, own, final, not final <= worst, digits=3)
+    yield from runs_of(measured, seeds, model, training)
 
 
 def show(runs):

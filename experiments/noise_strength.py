@@ -13,8 +13,6 @@ drift_mean
     Per layer, as in `covariate_shift`: how far the means move in the next five steps.
 """
 
-import math
-
 import numpy as np
 import torch
 
@@ -23,7 +21,6 @@ from _digits import (
     BATCHES,
     CLASSES,
     N_LAYER,
-    N_TRAIN,
     NOISE,
     WIDTH,
     Noise,
@@ -35,6 +32,7 @@ from _digits import (
     length,
     losses,
     moved,
+    runs_of,
     source,
 )
 from _shift_measures import drift
@@ -102,11 +100,7 @@ def record(arm, seeds):
     model = {"norm": "noisy_batch", "n_layer": N_LAYER, "width": WIDTH, "activation": "relu"}
     model |= {"held": arm["held"], "strength": arm["strength"]}
     training = {"lr": arm["lr"], "steps": steps, "batch_size": BATCH, "optimizer": "sgd"}
-    for i, seed in enumerate(seeds):
-        curves = measured.of(i)
-        final, worst = curves["test_loss"][steps], max(curves["loss"][0].item(), math.log(CLASSES))
-        own = training | {"n_train": N_TRAIN, "seed": seed}
-        yield curves.run(model, own, final, not final <= worst, digits=3)
+    yield from runs_of(measured, seeds, model, training)
 
 
 def show(runs):
