@@ -148,11 +148,14 @@ class Attention(nn.Module):
             a.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, n_head, T, head)
             for a in self.qkv(x).split(C, dim=2)
         )
-        q, k = self.q_norm(q), self.k_norm(k)
-        dropout = self.dropout.p if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+        y = self.mix(self.q_norm(q), self.k_norm(k), v)
         y = y.transpose(1, 2).reshape(B, T, C)
         return self.dropout(self.proj(y))
+
+    def mix(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """Values, averaged over the tokens up to each; all are (B, n_head, T, head)."""
+        dropout = self.dropout.p if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
 
 
 class MLP(nn.Module):

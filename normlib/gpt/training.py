@@ -94,7 +94,7 @@ class Trainer:
         self.device = torch.device(gpu if device is None else device)
         self.ids = {p: text.split(p, model_config.block_size).to(self.device) for p in PARTS}
         with _seeded(config.seed, self.device):  # torch draws weights first, which GPT replaces
-            self.model = GPT(model_config, config.seed).to(self.device)
+            self.model = self.build().to(self.device)
         self.model.chars = text.chars
         self.parameters = list(self.model.parameters())  # finding them takes time at every step
         self.optimizer = _optimizer(self.model, config)
@@ -149,6 +149,15 @@ class Trainer:
             seconds=self.seconds + time.perf_counter() - begin,
         )
 
+    def build(self) -> GPT:
+        """The model before its training; a subclass may build another in its place."""
+        return GPT(self.model_config, self.config.seed)
+
+    def batch(self, part: str, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens and those that follow them; a subclass may show the model others."""
+        sizes = self.config.batch_size, self.model_config.block_size
+        return draw_batch(self.ids[part], *sizes, generator)
+
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on later, for ``torch.save``."""
         return {
@@ -185,7 +194,7 @@ class Trainer:
             group["lr"] = lr
         if not self.model.training:  # asking is cheaper than visiting every module
             self.model.train()
-        idx, targets = self._batch("train", self.generator)
+        idx, targets = self.batch("train", self.generator)
         with self._dropout_of(step), self._precision():
             _, loss = self.model(idx, targets)
         self.optimizer.zero_grad()
@@ -224,7 +233,7 @@ class Trainer:
     def _probe(self, val_loss=None):
         """Measure the probes, unless this step's are there; a known validation loss is taken."""
         self.model.eval()
-        batch = self._batch("val", torch.Generator().manual_seed(PROBE))
+        batch = self.batch("val", torch.Generator().manual_seed(PROBE))
         for name, probe in self.probes.items():
             if probe["steps"][-1:] != [self.step]:
                 if name != "val_loss":
@@ -233,10 +242,6 @@ class Trainer:
                     value = self._validate() if val_loss is None else val_loss
                 probe["steps"].append(self.step)
                 probe["values"].append(_finite(value))
-
-    def _batch(self, part, generator):
-        sizes = self.config.batch_size, self.model_config.block_size
-        return draw_batch(self.ids[part], *sizes, generator)
 
     def _precision(self):
         if self.config.dtype == "float32":

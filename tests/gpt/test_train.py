@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_run(options):
 def test_the_seed_decides_weights_and_data_but_not_the_probed_batch():
     trainers = [Trainer(tiny(), quick(seed=seed), TEXT) for seed in (0, 1)]
     assert not torch.equal(*(t.model.head.weight for t in trainers))
-    a, b = ([t._batch("train", t.generator)[0] for _ in range(2)] for t in trainers)
+    a, b = ([t.batch("train", t.generator)[0] for _ in range(2)] for t in trainers)
     assert not torch.equal(a[0], b[0])
     assert not torch.equal(a[0], a[1])
     seen = []
@@ -74,7 +74,7 @@ def test_the_seed_decides_weights_and_data_but_not_the_probed_batch():
 
 def test_dropout_is_drawn_anew_at_each_step():
     trainer = Trainer(tiny(dropout=0.5), quick(lr=0.0), TEXT)
-    batch = trainer._batch("train", torch.Generator().manual_seed(0))
+    batch = trainer.batch("train", torch.Generator().manual_seed(0))
     trainer._batch = lambda part, generator: batch
     losses = [step.loss for step in trainer]
     assert len(set(losses)) == len(losses) == 6
