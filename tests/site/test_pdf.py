@@ -217,7 +217,7 @@ def test_the_contents_say_on_which_sheet_a_section_begins(whole, sheets, joined)
 def test_text_formulas_tables_and_solutions_are_in_the_pdf(sheets):
     all_of_it = "".join(sheets)
     for words in (
-        "LayerNormputseverytokenonthesamesphere",  # text
+        "LayerNormputseverytokenononesphere",  # text
         "=rstd*(",  # code
         "Solutionof",
         "GPT-1openai",  # the table of models
