@@ -1,5 +1,6 @@
 """The plane and the sphere: what falls, and what stays where it is while v is dragged."""
 
+import itertools
 import math
 import re
 
@@ -157,8 +158,9 @@ def test_a_change_by_somebody_else_is_no_move_of_the_reader(geometry):
 @pytest.mark.parametrize("view", [[-28, 22], [0, 0], [60, 35], [150, -40], [45, 35]])
 def test_no_name_is_hidden_by_a_line(geometry, view):
     """Names come last, with a rim, and apart from the dots and from one another."""
-    for v in (START, [1.2, 0.3, -0.9], [2.5, 0, 0], [0, -2, 1]):
-        geometry.set(view=view, v=v)
+    places = (START, [1.2, 0.3, -0.9], [2.5, 0, 0], [0, -2, 1])
+    for which, v in itertools.product(("layer", "both"), places):
+        geometry.set(view=view, v=v, which=which)
         boxes, last = geometry.root.evaluate("""(root) => {
             const all = [...root.querySelectorAll(".space > *")];
             const texts = root.querySelectorAll(".space text");
@@ -174,4 +176,4 @@ def test_no_name_is_hidden_by_a_line(geometry, view):
         for i, (left, top, right, bottom) in enumerate(boxes):
             for a, b, c, d in boxes[:i]:
                 apart = left >= c - 1 or right <= a + 1 or top >= d - 5 or bottom <= b + 5
-                assert apart or i >= 6, (view, v, i)
+                assert apart or i >= 6, (view, which, v, i)

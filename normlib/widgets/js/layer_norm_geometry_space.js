@@ -81,13 +81,13 @@ function settle({ width, height }, node, places, segments) {
   segments.push([[x - wide + 8, y], [x + wide - 8, y]]); // nor may the next text
 }
 
-/** Places around a point, at a distance that leaves room for half a text; those near `toward` first. */
+/** Places around a point that leave room for half a text, then higher and lower ones; near `toward` first. */
 function around([x, y], wide, [tx, ty]) {
   const start = Math.atan2(ty, tx);
-  return [0, 1, -1, 2, -2, 3, -3, 4].map((k) => {
+  return [22, 38].flatMap((high) => [0, 1, -1, 2, -2, 3, -3, 4].map((k) => {
     const angle = start + (k * Math.PI) / 4;
-    return [x + Math.cos(angle) * (wide + 11), y + Math.sin(angle) * 22];
-  });
+    return [x + Math.cos(angle) * (wide + 11), y + Math.sin(angle) * high];
+  }));
 }
 
 // ---- the picture --------------------------------------------------------------------------------------------
