@@ -41,11 +41,13 @@ addEventListener("DOMContentLoaded", () => {
   addEventListener("scroll", say, { passive: true });
   say();
 
+  // Before the figure, which keeps its keys to itself.
   addEventListener("keydown", (event) => {
     const { key, shiftKey } = event, step = key === " " && shiftKey ? -1 : MOVES[key];
     if (!large.matches || !step || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (!key.startsWith("Page") && (event.defaultPrevented || event.composedPath()[0].closest?.(TAKES_KEYS))) return;
+    if (!key.startsWith("Page") && event.composedPath()[0].closest?.(TAKES_KEYS)) return;
     event.preventDefault();
+    event.stopPropagation();
     go(step);
-  });
+  }, { capture: true });
 });

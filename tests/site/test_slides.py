@@ -39,6 +39,10 @@ LOOK = """([slide, least]) => {
     };
 }"""
 
+# How far below the top of its slide something begins.
+BELOW = """(e) => e.getBoundingClientRect().top
+    - e.parentElement.getBoundingClientRect().top"""
+
 
 @pytest.fixture
 def slides(browser, book):
@@ -113,7 +117,7 @@ def test_each_stage_says_what_to_ask_to_expect_to_do_and_to_say():
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_slide_fills_the_screen_with_a_live_figure(slides, theme):
     page = slides(theme)
-    sections = page.locator("article section")
+    sections = page.locator("article > section, article > section > section")
     assert sections.count() == len(SLIDES) + 1
     for number in range(1, sections.count() + 1):
         assert place(page) == number
@@ -181,7 +185,7 @@ def test_the_notes_are_folded_below_and_those_of_the_lecture(slides):
     for number, (title, *_) in enumerate(STAGES):
         note = notes.nth(number)
         assert note.evaluate("(e) => e.parentElement.querySelector('h2').innerText") == title
-        top = note.evaluate("(e) => e.offsetTop - e.parentElement.offsetTop")
+        top = note.evaluate(BELOW)
         assert top >= SCREEN["height"], "it would be on the screen for all to read"
     notes.first.locator("summary").click()
     said = notes.first.locator("li").all_inner_texts()
