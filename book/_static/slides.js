@@ -3,7 +3,7 @@
 addEventListener("DOMContentLoaded", () => {
   if (!document.querySelector(".slides")) return;
   const slides = [...document.querySelectorAll("article section")]; // the first has the title, and all others in it
-  const large = matchMedia("screen and (min-width: 1000px) and (min-height: 560px)");
+  const large = matchMedia("screen and (min-width: 1000px) and (min-height: 620px)");
   const TAKES_KEYS = "input, select, textarea, button, summary, a, [contenteditable], [tabindex='0']";
   const MOVES = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
 
