@@ -1,9 +1,11 @@
 """The slides of the lecture: a screen for each, a live figure in it, and keys that lead on."""
 
+import gzip
 import html
 import json
 import re
-from urllib.parse import parse_qsl
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -54,7 +56,8 @@ def slides(browser, book):
         contexts.append(context)
         page = context.new_page()
         page.clock.install()
-        page.faults = []
+        page.faults, page.files = [], set()
+        page.on("request", lambda r: page.files.add(r.url.partition("?")[0]))
         page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or note(r.url))
         page.on("pageerror", lambda e: note(str(e)))
         page.on("console", lambda m: m.type == "error" and note(m.text))
@@ -132,6 +135,17 @@ def test_every_slide_fills_the_screen_with_a_live_figure(slides, theme):
         page.keyboard.press("PageDown")
     assert place(page) == sections.count(), "nothing behind the last"
     assert page.faults == []
+
+
+def test_the_page_is_light_until_figures_are_near(slides):
+    page = slides()
+    page.evaluate(DRAWN)
+    names = {unquote(urlsplit(url).path) for url in page.files if url.startswith("file:")}
+    weight = sum(len(gzip.compress(Path(name).read_bytes())) for name in names) / 1000
+    assert 50 < weight < 300, f"{weight:.0f} KB in {len(names)} files"
+    page.keyboard.press("PageDown")
+    the_figure(page.locator("#a-bet")).and_(page.locator("[data-mounted]")).wait_for()
+    assert not any("LearningRateMap" in url for url in page.files)
 
 
 def test_a_figure_of_a_slide_answers(slides):
