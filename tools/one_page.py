@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
 
-ON_SCREEN = {"book/figures"}  # what it shows stands in the chapters; here it would not move
+# What they show stands in the chapters; here it would not move.
+ON_SCREEN = {"book/figures", "book/slides"}
 LEFT_OUT = "a.headerlink, script, details.hide, details.agreement, .on-dark, .toctree-wrapper, "
 LEFT_OUT += "button, input, select"
 LONG = 20  # lines of a listing that may go on overleaf

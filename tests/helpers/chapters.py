@@ -73,6 +73,7 @@ def strip_inline(text):
     text = re.sub(r"\{[\w:-]+\}`[^`]*`", "«value»", text)
     text = re.sub(r"`[^`]*`", "«code»", text)
     text = re.sub(r"\$[^$\n]+\$", "«maths»", text)
+    text = re.sub(r'(?<=<a) href="[^"]*"', "", text)
     return re.sub(r"\]\([^)]*\)", "]", text)
 
 

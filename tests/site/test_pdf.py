@@ -28,12 +28,12 @@ def joined(text):
     return BeautifulSoup(text, "html.parser")
 
 
-def test_the_document_has_every_page_but_the_gallery(joined):
+def test_the_document_has_every_page_but_the_gallery_and_the_slides(joined):
     pages = [each["id"] for each in joined.select("section.cover, article[id]")]
     assert pages[:2] == ["index", "01_what_goes_wrong"]
-    assert "figures" not in pages
+    assert not {"figures", "slides"} & set(pages)
     written = {path.stem for path in (ROOT / "book").glob("*.md")}
-    assert set(pages) == written - {"figures"}
+    assert set(pages) == written - {"figures", "slides"}
     assert len(pages) == len(CHAPTERS)
 
 
