@@ -167,8 +167,9 @@ def _not_finite(seen):
         "not finite",
         f"Of {training['steps']} steps the run stopped early: {begin}.",
         (
-            "Measure residual_rms before the first step: where it grows by a factor in every "
-            "block, a norm is missing or the weights are too large.",
+            "Measure residual_rms before the first step and after some: where it grows by a factor "
+            "from block to block, or from step to step, a norm is missing, or weights or rate are "
+            "too large.",
             "Halve the rate until it survives, then give it a warm-up.",
             "Clip the gradient: clip=1.0 keeps one batch from ending the run.",
             "Look for a division by zero: an eps of 0, or one below what the dtype can hold.",
