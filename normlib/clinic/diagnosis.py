@@ -98,7 +98,8 @@ class Diagnosis:
         with numbers of some hundreds. A layer that computes in half precision itself is not asked
         for the mean of 10⁴.
     not_finite : float
-        Which share of the output on x is nan or infinite; then it is the first row.
+        Which share of the output on x is nan or infinite; then it is the first row, and what is
+        forgotten and ε are not asked for.
     changes_input : bool
         Whether the array that it was given is another afterwards.
 

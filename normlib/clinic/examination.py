@@ -72,9 +72,10 @@ def diagnose(
     found = _influences(view)
     if not tokens and view.same_shape:
         found |= axes_of(view)
-        found |= invariances(view)
-        found |= scale_findings(view, found)
-        found |= extremes(view, found["forgets_shift"])
+        if not found["not_finite"]:  # nan equals nothing
+            found |= invariances(view)
+            found |= scale_findings(view, found)
+        found |= extremes(view, found.get("forgets_shift"))
     return Diagnosis(name=_title(layer), **found)
 
 

@@ -74,17 +74,22 @@ class _Seen(NamedTuple):
     letters: float | None  # loss of the letter frequencies
 
     @property
+    def tenth(self) -> int:
+        """How many logged losses are a tenth of the run."""
+        return max(3, len(self.loss) // 10)
+
+    @property
     def end(self) -> float:
         """The training loss of the last tenth."""
-        return float(np.median(self.loss[-max(3, len(self.loss) // 10) :]))
+        return float(np.median(self.loss[-self.tenth :]))
 
 
 def diagnose_run(run: Run, text: Text | None = None) -> RunReport:
     r"""Name what the curves and probes of a run say: six ways in which a training goes wrong.
 
     - *not finite*: a loss or gradient was infinite or no number, and the run stopped there.
-    - *diverges*: the loss was lower before than at the end, by far more than it wavers, or it ends
-      above what guessing gives.
+    - *diverges*: the loss was lower for a tenth of the run than it is at the end, by far more than
+      it wavers, or it ends above what guessing gives.
     - *spike*: the loss leapt up within a few steps and came back.
     - *stuck at the letters*: it ends where one knows the frequencies of letters and nothing else.
     - *training and validation differ*: the validation loss is far above the training loss.
@@ -162,8 +167,9 @@ def _not_finite(seen):
         "not finite",
         f"Of {training['steps']} steps the run stopped early: {begin}.",
         (
-            "Measure residual_rms before the first step: where it grows by a factor in every "
-            "block, a norm is missing or the weights are too large.",
+            "Measure residual_rms before the first step and after some: where it grows by a factor "
+            "from block to block, or from step to step, a norm is missing, or weights or rate are "
+            "too large.",
             "Halve the rate until it survives, then give it a warm-up.",
             "Clip the gradient: clip=1.0 keeps one batch from ending the run.",
             "Look for a division by zero: an eps of 0, or one below what the dtype can hold.",
@@ -172,20 +178,23 @@ def _not_finite(seen):
 
 
 def _diverges(seen):
-    if len(seen.smooth) < 10:
+    if len(seen.loss) < 10:
         return None
-    lowest = int(seen.smooth.argmin())
-    best = float(seen.smooth[lowest])
+    width = seen.tenth
+    # Of a tenth at a time, as the end is judged by: their medians waver less than two batches do.
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(seen.loss, width), axis=1)
+    lowest = int(medians.argmin())
+    best, step = float(medians[lowest]), seen.steps[lowest + width // 2]
     guess = math.log(seen.run.model.get("vocab_size", math.inf))
-    if seen.end < min(guess, best + max(0.3, 6 * seen.noise)):
+    if seen.end < min(guess, best + max(0.3, 6 * seen.noise / math.sqrt(width))):
         return None
     return Finding(
         "diverges",
-        f"The loss was {best:.2f} near step {seen.steps[lowest]} and ends at {seen.end:.2f}; "
+        f"The loss was {best:.2f} near step {step} and ends at {seen.end:.2f}; "
         f"guessing gives {guess:.2f}.",
         (
-            f"Compare the rate of step {seen.steps[lowest]} with those after it: a rate that rises "
-            "too far, or never falls, does this. Lower it, or let it decay.",
+            f"Compare the rate of step {step} with those after it: a rate that rises too far, or "
+            "never falls, does this. Lower it, or let it decay.",
             "Look at attention_logit_max: if it grows, try qk_norm=True.",
             "Look at beta2 of the optimizer: below 0.9 it forgets how large gradients are.",
         ),
@@ -202,9 +211,10 @@ def _spike(seen):
         back = seen.smooth[i:].min() < before + bar / 2
         if back and np.median(seen.loss[i : i + 3]) > before + bar:
             top = float(seen.loss[i : i + 10].max())
+            leap = i + int((seen.loss[i : i + 3] > before + bar).argmax())
             return Finding(
                 "spike",
-                f"At step {seen.steps[i]} the loss leaps from {before:.2f} to {top:.2f}, "
+                f"At step {seen.steps[leap]} the loss leaps from {before:.2f} to {top:.2f}, "
                 "and comes back.",
                 (
                     "Look at the batches of these steps before you look at the model: a damaged "

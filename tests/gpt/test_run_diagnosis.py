@@ -1,6 +1,8 @@
 """diagnose_run: each finding on a curve that has it, none on runs that went well."""
 
 import math
+import re
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -12,6 +14,7 @@ from normlib.gpt.data import letter_level, pair_level
 from normlib.results import Run
 
 STEPS = 400
+GAUSS = np.random.default_rng(5).normal(size=STEPS)
 
 
 def run(loss, val_loss=None, diverged=False, probes=None):
@@ -39,9 +42,9 @@ def with_spike():
     return loss
 
 
-def rising():
+def rising(by=1.0):
     loss = falling(2.2)
-    loss[250:] += np.linspace(0, 1.0, 150)
+    loss[250:] += np.linspace(0, by, 150)
     return loss
 
 
@@ -74,6 +77,21 @@ def test_one_who_knows_the_letters_alone_is_stuck():
 
 def test_a_loss_above_guessing_diverges_even_if_it_falls():
     assert diagnose_run(run(40 - np.arange(STEPS) / 100)).names == ["diverges"]
+
+
+def test_a_run_that_was_good_and_lost_it_diverges_though_its_batches_waver():
+    wavering = replace(run(rising(0.7)), loss=[*(rising(0.7) + 0.2 * GAUSS)])
+    report = diagnose_run(wavering, Text("ab" * 30 + "c" * 40 + "abc" * 100))
+    assert report.names == ["diverges"]
+    best = int(re.search(r"near step (\d+)", report.findings[0].evidence)[1])
+    assert 150 < best < 320
+    steady = replace(wavering, loss=[*(falling(2.2) + 0.2 * GAUSS)])
+    assert diagnose_run(steady).names == []
+
+
+def test_a_spike_is_dated_by_its_first_high_loss():
+    report = diagnose_run(CASES["spike"])
+    assert "At step 200 the loss leaps" in report.findings[0].evidence
 
 
 def test_a_leap_that_stays_is_no_spike():

@@ -88,3 +88,13 @@ def test_an_output_that_is_nan_on_x_itself_is_the_first_row():
     assert found.not_finite == pytest.approx(1 / 6)
     assert found.rows()[0] == ("numbers of the output on your x", "nan or infinite, 17% of them")
     assert "on your x" not in str(nl.diagnose(nn.LayerNorm(6), X))
+
+
+def test_of_an_output_with_nan_nothing_is_said_that_needs_all_its_numbers():
+    norm = nn.LayerNorm(6)
+    norm.weight.data[2] = float("nan")
+    found = nl.diagnose(norm, X)
+    assert (found.axes, found.future_leak, found.other_samples) == (FEATURE, 0.0, 0.0)
+    asked = (found.forgets_shift, found.forgets_scale, found.divides_by, found.eps)
+    assert asked == (None,) * 4
+    assert found.zeros == "nan"
