@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from normlib.gpt._fields import require_kind, shown
-from normlib.gpt.data import PARTS, Text, draw_batch, load_text, require_text
+from normlib.gpt.data import PARTS, Part, Text, draw_batch, load_text, require_text
 from normlib.gpt.model import GPT, GPTConfig
 from normlib.gpt.probes import PROBES
 from normlib.gpt.provenance import provenance
