@@ -91,8 +91,12 @@ def test_mix_ln_is_post_norm_in_its_first_blocks(share, kinds):
         p: newer_blocks.trainer(p, n_layer=4, lr=1e-3, seed=0, steps=1).model
         for p in ("post", "pre")
     }
-    x = torch.randn(2, 8, 64, generator=torch.Generator().manual_seed(0))
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 8, 64, generator=draw)
     for number, block in enumerate(mixed.blocks):
+        weights = {n: torch.rand(p.shape, generator=draw) for n, p in block.named_parameters()}
+        for model in (mixed, *pure.values()):  # norms that differ, as after training
+            model.blocks[number].load_state_dict(weights)
         y = {p: model.blocks[number](x) for p, model in pure.items()}
         assert torch.equal(block(x), y["post" if number in kinds else "pre"])
         assert not torch.allclose(y["post"], y["pre"], atol=1e-2)
@@ -149,6 +153,7 @@ def test_a_clip_brings_the_largest_logit_of_each_head_to_its_limit():
     model = newer_blocks.trainer("qk-clip", n_layer=2, lr=1e-3, seed=0, steps=1).model
     attention = model.train().blocks[1].attn
     x = torch.randn(4, 20, 64, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(attention.qkv.bias, generator=torch.Generator().manual_seed(1))
     attention(x)
     before = attention.largest.clone()
     limit = before.sort().values[1:3].mean().item()  # two heads are above it, two below
