@@ -30,7 +30,8 @@ class RealModel(NamedTuple):
     norm : {"LayerNorm", "RMSNorm"}
         Of the residual stream.
     placement : {"post", "pre", "parallel", "peri", "reordered"}
-        As in `GPTConfig`; ``parallel`` is ``x = x + f(N(x)) + g(N(x))``.
+        As in `GPTConfig`, DeepNorm counted as ``post``; ``parallel`` is
+        ``x = x + f(N(x)) + g(N(x))``.
     qk_norm : {"no", "optional", "per head", "all heads", "latent"}
         Whether queries and keys are normalized.
     scale : {"γ, β", "γ", "1 + γ", "1 + γ, β", "none"}
@@ -40,7 +41,7 @@ class RealModel(NamedTuple):
     remark : str
         What else is special.
     source : str
-        Folder ``models/…`` of Hugging Face's transformers, or empty if the model is not open.
+        Folder ``models/…`` of Hugging Face's transformers, or empty if it has no class there.
     """
 
     model: str

@@ -21,7 +21,10 @@ NORMS = {
     ),
     "OLMo 2": ("post_attention_layernorm", "post_feedforward_layernorm"),
     "Qwen 3": ("input_layernorm", "post_attention_layernorm"),
+    "Jais 2": ("input_layernorm", "post_attention_layernorm"),
+    "MiniMax-Text-01": ("input_layernorm", "post_attention_layernorm"),
 }
+ALPHA = 160**0.25  # of MiniMax-Text-01, which has 80 blocks of two sublayers
 models = pytest.mark.parametrize("model", NORMS)
 
 
@@ -57,10 +60,10 @@ def rewired(placement, x, attention, mlp, norms):
 
 
 @torch.no_grad()
-def block_and_parts(name):
+def block_and_parts(name, **settings):
     """Input and output of a real block on random weights, its attention, its MLP, its norms."""
     kind, own = CONFIGS[name]
-    model = build(config_of(kind, **own))
+    model = build(config_of(kind, **own, **settings))
     generator = torch.Generator().manual_seed(3)
     for parameter in model.parameters():
         parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
@@ -87,6 +90,10 @@ def block_and_parts(name):
     out = out if isinstance(out, torch.Tensor) else out[0]
     norms = [getattr(block, path) for path in NORMS[name]]
     assert sum(isinstance(m, type(norms[0])) for m in block.children()) == len(norms)
+    if name == "MiniMax-Text-01":  # a block of post-norm ends in what its class puts into the next
+        first, middle = norms
+        last = blocks_of(model)[1].input_layernorm
+        x, out, norms = first(x), last(out), [middle, last]
     return x, out, attend, block.mlp, norms
 
 
@@ -128,3 +135,18 @@ def test_the_attention_of_qwen_and_olmo_normalizes_queries_and_keys():
         attention = getattr(block, "self_attn" if hasattr(block, "self_attn") else "attn")
         has = any(isinstance(getattr(attention, n, None), nn.Module) for n in ("q_norm", "k_norm"))
         assert has == (ROWS[name].qk_norm != "no")
+
+
+@torch.no_grad()
+def test_minimax_with_its_own_alpha_is_deepnorm():
+    factors = dict.fromkeys(("full_attn_alpha_factor", "mlp_alpha_factor"), ALPHA)
+    x, y, attention, mlp, norms = block_and_parts("MiniMax-Text-01", **factors)
+    n1, n2 = (fresh_norm(ROWS["MiniMax-Text-01"], old) for old in norms)
+
+    def rebuilt(alpha):
+        h = n1(alpha * x + attention(x))
+        return n2(alpha * h + mlp(h))
+
+    torch.testing.assert_close(rebuilt(ALPHA), y)
+    assert not torch.allclose(rebuilt(1.0), y, rtol=1e-2, atol=1e-2)
+    assert abs(ALPHA - 3.5565588200778455) < 1e-12  # as its published configuration has it

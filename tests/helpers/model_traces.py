@@ -126,6 +126,9 @@ def placements(seen):
     for a in seen.attention_out:
         for m in seen.mlp_out:
             a_in_is = [same(seen.attention_in, t) for t in normed(x)]
+            for h in normed(seen.attention_in + a):  # post-norm, each norm in the next part
+                if any(a_in_is) and same(seen.mlp_in, h) and same(y, h + m):
+                    found.add("post")
             if same(seen.attention_in, x):
                 for n in normed(x + a):  # post-norm's first half
                     if same(seen.mlp_in, n) and any(same(y, z) for z in normed(n + m)):
