@@ -153,7 +153,7 @@ class Trainer:
         """The model before its training; a subclass may build another in its place."""
         return GPT(self.model_config, self.config.seed)
 
-    def batch(self, part: str, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, part: Part, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens and those that follow them; a subclass may show the model others."""
         sizes = self.config.batch_size, self.model_config.block_size
         return draw_batch(self.ids[part], *sizes, generator)
