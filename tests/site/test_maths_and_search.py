@@ -83,7 +83,7 @@ def test_a_compound_is_found_however_it_is_written(small, tmp_path, written, ask
     ("word", "page", "written"),
     [
         ("prenorm", "GPT: pre against post", "pre-norm"),
-        ("warmup", "GPT: pre against post", "warm-up"),
+        ("warmup", "Modern norms and real models", "warm-up"),
         ("layernorm", "LayerNorm: one token", "layernorm"),
         ("batchnorm", "BatchNorm: the batch", "batchnorm"),
     ],
