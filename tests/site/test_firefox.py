@@ -75,11 +75,11 @@ def test_formulas_terms_and_the_search(firefox, book):
     firefox.run(f"{link}.dispatchEvent(new PointerEvent('pointerover', {{ bubbles: true }}))")
     firefox.until("return document.querySelector('.preview').checkVisibility()")
     firefox.open((book / "search.html").as_uri() + "?q=prenorm")
-    found = firefox.until("""return [...document.querySelectorAll('#search-results li')]
-        .find((li) => li.innerText.includes('GPT: pre against post'))
-        ?.querySelector('p.context')?.innerText""")
+    item = """[...document.querySelectorAll('#search-results li')]
+        .find((li) => li.innerText.includes('GPT: pre against post'))"""
+    found = firefox.until(f"return {item}?.querySelector('p.context')?.innerText")
     assert "pre-norm" in found.lower()
-    href = firefox.run("return document.querySelector('#search-results li a').href")
+    href = firefox.run(f"return {item}.querySelector('a').href")
     firefox.open(href)
     firefox.until("""
         const marks = [...document.querySelectorAll("article .highlighted")];
