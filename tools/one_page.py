@@ -97,7 +97,7 @@ def body_of(text, page, pages, site=""):
     for figure in body.select(".normlib-figure"):
         still(figure)
     for label in body.select("section > span[id]:empty:has(+ :is(h1, h2, h3))"):
-        label.next_sibling.insert(0, label.extract())  # else a sheet may end between the two
+        label.find_next_sibling().insert(0, label.extract())  # else a sheet may end between the two
     for listing in body.select("pre"):
         if listing.get_text().count("\n") > LONG:
             listing["class"] = "long"
