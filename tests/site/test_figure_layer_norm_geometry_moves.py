@@ -175,5 +175,5 @@ def test_no_name_is_hidden_by_a_line(geometry, view):
         assert last > 0
         for i, (left, top, right, bottom) in enumerate(boxes):
             for a, b, c, d in boxes[:i]:
-                apart = left >= c - 1 or right <= a + 1 or top >= d - 5 or bottom <= b + 5
-                assert apart or i >= 6, (view, which, v, i)
+                apart = left >= c - 1 or right <= a + 1 or top >= d - 2 or bottom <= b + 2
+                assert apart or i >= 7, (view, which, v, i)

@@ -84,8 +84,8 @@ function settle({ width, height }, node, places, segments) {
 /** Places around a point that leave room for half a text, then higher and lower ones; near `toward` first. */
 function around([x, y], wide, [tx, ty]) {
   const start = Math.atan2(ty, tx);
-  return [22, 38].flatMap((high) => [0, 1, -1, 2, -2, 3, -3, 4].map((k) => {
-    const angle = start + (k * Math.PI) / 4;
+  return [22, 38].flatMap((high) => Array.from({ length: 16 }, (_, i) => {
+    const angle = start + (i % 2 ? 1 : -1) * Math.ceil(i / 2) * (Math.PI / 8);
     return [x + Math.cos(angle) * (wide + 11), y + Math.sin(angle) * high];
   }));
 }
