@@ -35,12 +35,6 @@ def scaled(block, x):
     return x + block.mlp(block.norm_2(x) * block.share)
 
 
-def post(block, x):
-    """Post-norm, for the first blocks of Mix-LN."""
-    x = block.norm_1(x + block.attn(x))
-    return block.norm_2(x + block.mlp(x))
-
-
 def dual(block, streams):
     """ResiDual: one stream is normalized after each sum, the other collects the outputs."""
     x, total = streams if isinstance(streams, tuple) else (streams, streams)
@@ -141,7 +135,7 @@ class Newer(Trainer):
             if self.design == "layernorm scaling":
                 block.forward = scaled.__get__(block)
             elif self.design == "mix-ln" and number < len(model.blocks) // POST_SHARE:
-                block.forward = post.__get__(block)
+                block.placement = "post"
             elif self.design == "residual":
                 block.forward = dual.__get__(block)
             elif self.design in ("gate", "qk-clip"):

@@ -21,6 +21,13 @@ def launch(playwright):
     return playwright.chromium.launch(executable_path=own, args=FLAGS)
 
 
+def hear_faults(page):
+    """Note in page.faults what a script throws, and what the console calls an error."""
+    page.faults = []
+    page.on("pageerror", lambda e: page.faults.append(str(e)))
+    page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
+
+
 def pages():
     """Every page of the book, search and index included."""
     return sorted([*BUILD.glob("*.html"), *BUILD.glob("book/*.html")])

@@ -14,6 +14,7 @@ import rcssmin
 import rjsmin
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from browsing import hear_faults
 from normlib import widgets
 from normlib.widgets import _modules
 
@@ -216,8 +217,7 @@ class Stage:
             page.clock.install()
             page.add_init_script(COUNT_CLICKS)
             page.on("request", lambda r: page.requests.append(r.url))
-            page.on("pageerror", lambda e: page.faults.append(str(e)))
-            page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
+            hear_faults(page)
         page = self.pages[key]
         if self.seen not in (None, page):  # a figure that moves there would slow this one down
             self.seen.goto("about:blank")

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fontTools.ttLib import TTFont
 
-from browsing import BUILD, pages
+from browsing import BUILD, hear_faults, pages
 from chapters import CHAPTERS, PAGES
 from narrow import cut_without_a_cue, labels_too_small, numbers_of_a_program
 
@@ -31,11 +31,10 @@ def visit(browser, book):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
-        page.requests, page.faults = [], []
+        page.requests = []
+        hear_faults(page)
         page.on("request", lambda r: page.requests.append(r.url))
         page.on("requestfailed", lambda r: page.faults.append(f"failed: {r.url}"))
-        page.on("pageerror", lambda e: page.faults.append(str(e)))
-        page.on("console", lambda m: m.type == "error" and page.faults.append(m.text))
         page.goto((book / f"{name}.html").as_uri(), wait_until="load")
         return page
 

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import normlib as nl
+from browsing import hear_faults
 from chapters import BOOK, cells, text_of
 from figures import DRAWN, mounted
 from normlib.widgets.shared_statistics import SHARE
@@ -25,6 +26,7 @@ STAGES = re.findall(
 )
 SLIDES = re.findall(r"^\(slide-(\w+)\)=\n## (.+)$", text_of(BOOK / "slides.md"), re.M)
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+INSIDE = ("file:", "data:", "blob:")
 LEAST, SCREEN = 24, {"width": 1280, "height": 720}  # px of a letter, and a small projector
 # The words of a slide that are smaller than `least`, and whether its figure is in sight.
 LOOK = """([slide, least]) => {
@@ -56,12 +58,10 @@ def slides(browser, book):
         contexts.append(context)
         page = context.new_page()
         page.clock.install()
-        page.faults, page.files = [], set()
+        hear_faults(page)
+        page.files = set()
         page.on("request", lambda r: page.files.add(r.url.partition("?")[0]))
-        page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or note(r.url))
-        page.on("pageerror", lambda e: note(str(e)))
-        page.on("console", lambda m: m.type == "error" and note(m.text))
-        note = page.faults.append
+        page.on("request", lambda r: r.url.startswith(INSIDE) or page.faults.append(r.url))
         page.goto((book / "book" / "slides.html").as_uri(), wait_until="load")
         return page
 
