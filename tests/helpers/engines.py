@@ -7,7 +7,7 @@ from normlib.placements import PLACEMENTS
 from normlib.widgets import _modules
 
 EXPORTED = """createNumbers, createGPT, createDigits, drawNoise, drawUnits, chance, learningRate,
-    nextToken, unitsOf, driftOf, gradientShift, lossRange, histogramsOf"""
+    nextToken, raceArm, unitsOf, driftOf, gradientShift, lossRange, histogramsOf"""
 # Numbers of a network by the names of its parameters, and back.
 HANDS = """
 const read = ({ F, params }, place = "at") =>

@@ -117,6 +117,25 @@ def test_a_text_is_continued_as_in_pytorch(lab):
     assert lab.evaluate(code, given) == there
 
 
+@pytest.mark.parametrize("slice_ms", [0.01, 1e9])
+def test_an_arm_has_told_every_loss_when_it_tells_its_end(lab, slice_ms):
+    """The page stops an arm at its end: what it has not told by then is never heard."""
+    code = """({ config, slice_ms }) => {
+        const told = [], arm = lab.raceArm((message) => told.push(message));
+        const read = { text: "an abbacab".repeat(90), chars: " abcn", prompt: "an", share: 0.9 };
+        arm.hear({ plan: { config, seed: 1, lr: 0.002, warmup: 0, total: 40, ...read } });
+        arm.hear({ until: 7 });
+        while (arm.work(slice_ms));
+        const end = told.findIndex((message) => "reached" in message);
+        const losses = told.slice(0, end).flatMap((message) => message.losses ?? []);
+        return { ...told[end], told: losses.length };
+    }"""
+    config = in_page(GPTConfig(**{**TINY, "vocab_size": 5}), 4)
+    end = lab.evaluate(code, {"config": config, "slice_ms": slice_ms})
+    assert end["told"] == end["reached"] == 7
+    assert 0 < end["val"] < 3
+
+
 @pytest.mark.parametrize("wasm", [True, False])
 @pytest.mark.parametrize(
     "sizes", [(8, 16, 5), (7, 21, 3), (4, 8, 1), (3, 5, 9), (1, 1, 1), (64, 94, 64)]

@@ -90,7 +90,9 @@ export function raceArm(say) {
       if (told !== until) {
         told = until;
         yield* write();
-        say({ reached: at, val: yield* validate(model, val, idx, targets) });
+        const loss = yield* validate(model, val, idx, targets);
+        tell(); // before the end, after which nobody listens
+        say({ reached: at, val: loss });
       }
       yield "idle";
     }
