@@ -47,7 +47,7 @@ class InlineWriter:
             text = self.inline(child)
             if out.endswith("!") and text.startswith("["):
                 out = out[:-1] + r"\!"  # else the link becomes an image
-            if out.endswith("]") and text.startswith(("(", ":")):
+            if out.endswith("]") and text.startswith(("(", ":") if out.startswith("[") else "("):
                 out = out[:-1] + r"\]"  # else the brackets become a link
             if out.endswith("$") and isinstance(child, nodes.math):
                 out += " "  # else two formulas become a display
@@ -138,6 +138,8 @@ class InlineWriter:
 
     def inline_reference(self, node):
         text, address = self.text(node), self.address(node.get("refuri", ""))
+        if not address and "sd-hide-link-text" in node["classes"]:
+            return ""  # a card's words are those of the link alone
         return f"[{text}]({address})" if text and address else text
 
     def inline_download_reference(self, node):

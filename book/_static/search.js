@@ -64,11 +64,24 @@
     if (!item.querySelector("span")) item.append(excerpt(text));
   };
 
+  /** Complete a result; a click that comes earlier waits for it, for a second at most. */
+  const receive = (item) => {
+    const link = item.querySelector("a");
+    const ready = Promise.race([complete(item), new Promise((done) => setTimeout(done, 1000))]);
+    const wait = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab is opened now
+      event.preventDefault();
+      ready.then(() => link.click());
+    };
+    link.addEventListener("click", wait);
+    ready.then(() => link.removeEventListener("click", wait));
+  };
+
   // Sphinx would hand the words as they were typed to the first page alone; ours stand in each link.
   new MutationObserver((changes) => {
     localStorage.removeItem("sphinx_highlight_terms");
     for (const { addedNodes } of changes) {
-      for (const node of addedNodes) if (node.localName === "li") complete(node);
+      for (const node of addedNodes) if (node.localName === "li") receive(node);
     }
   }).observe(document.getElementById("search-results"), { childList: true, subtree: true });
 }

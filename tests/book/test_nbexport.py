@@ -277,7 +277,8 @@ def test_citations_are_names_and_the_bibliography_has_addresses(notebook):
         "> **Aside**\n>\n> Margin note, see Exercises.",
         "> A note without a title.",
         "**NumPy**\n\n```python\nnp.mean(x, axis=-1)\n```\n\n**PyTorch**",
-        "> **First *card***\n>\n> Text of the first card.",
+        "> **First *card***\n>\n> Text of the first card.\n>\n> [https://example.org/first]",
+        "> Text of the second card.\n\n<details>",
         "<summary>A folded remark</summary>\n\nInside the remark: 2.",
         "<details><summary>Raw HTML details</summary>\n\nHidden *markdown* with $x$.\n\n</details>",
         "by the mean.<sup>1</sup>",
@@ -443,6 +444,12 @@ def writer():
 
 class Unknown(nodes.General, nodes.Element):
     """What another extension may bring."""
+
+
+@pytest.mark.parametrize(("before", "says"), [("", "[a\\]: b"), ("See ", "See [a]: b")])
+def test_brackets_before_a_colon_are_no_definition_of_a_link(before, says):
+    pieces = nodes.Text(before), nodes.inline("", "[a]"), nodes.Text(": b")
+    assert writer().text(nodes.paragraph("", "", *pieces)) == says
 
 
 def test_an_unknown_block_keeps_its_text():

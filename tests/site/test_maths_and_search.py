@@ -109,6 +109,24 @@ def test_a_search_shows_what_it_found_and_leads_to_it(browser, book, word, page,
     tab.close()
 
 
+@pytest.mark.parametrize("late", [200, 60_000])
+def test_a_click_before_the_text_has_come_waits_for_it_and_not_for_ever(browser, book, late):
+    tab = browser.new_page()
+    tab.add_init_script(f"""
+        const append = HTMLHeadElement.prototype.append;
+        HTMLHeadElement.prototype.append = function (script) {{
+            setTimeout(() => append.call(this, script), {late});
+        }};
+    """)
+    tab.goto((book / "search.html").as_uri() + "?q=prenorm")
+    tab.locator("#search-results li", has_text="GPT: pre against post").locator("a").first.click()
+    tab.wait_for_url("**/13_gpt_pre_post.html*")
+    tab.locator("article h1").wait_for()
+    if late < 1000:
+        tab.locator("article .highlighted").first.wait_for()
+    tab.close()
+
+
 def test_the_text_of_a_page_is_words(book):
     texts = {path.stem: path.read_text("utf-8") for path in (book / "_static/texts").rglob("*.js")}
     assert len(texts) > 15
