@@ -49,6 +49,7 @@ def pages_of(book):
     return {p.relative_to(html): CHANGES.sub("", p.read_text(encoding="utf-8")) for p in files}
 
 
+@pytest.mark.slow
 def test_what_failed_fails_again_until_it_is_mended(tmp_path):
     book = write(tmp_path, cell=notebook("print(1 / 0)"), link="# Links\n\nSee [](#nowhere).\n")
     for _ in range(2):
@@ -72,6 +73,7 @@ def test_a_book_that_is_ready_is_not_read_again(built):
     assert "no targets are out of date" in said
 
 
+@pytest.mark.slow
 def test_what_a_full_disk_left_in_the_cache_is_run_again(built):
     (stored,) = built.glob("_build/executed/*/executed/*/base.ipynb")
     whole = stored.read_text(encoding="utf-8")
@@ -176,7 +178,9 @@ def press_ctrl_c(making):
     os.killpg(making.pid, signal.SIGINT)  # a terminal sends it to all that it started
 
 
-@pytest.mark.parametrize("end", [terminate_make, press_ctrl_c])
+@pytest.mark.parametrize(
+    "end", [press_ctrl_c, pytest.param(terminate_make, marks=pytest.mark.slow)]
+)
 def test_after_the_end_of_make_nothing_runs_on(end, tmp_path, started):
     book = write(tmp_path, waits=notebook(WAITS))
     making = start(book)
@@ -190,6 +194,7 @@ def test_after_the_end_of_make_nothing_runs_on(end, tmp_path, started):
     assert left_of(started) == []
 
 
+@pytest.mark.slow
 def test_after_a_build_that_was_killed_all_pages_are_read_again(tmp_path, started):
     book = write(tmp_path, waits="# Later\n")
     passed, said = make(book)

@@ -55,7 +55,15 @@ def both(x, y):
 
 @pytest.mark.parametrize(
     ("norm", "wasm"),
-    [*((norm, True) for norm in _digits.NORMS), ("batch", False), ("layer", False)],
+    [
+        ("layer", True),
+        ("batch", False),
+        *(
+            pytest.param(norm, True, marks=pytest.mark.slow)
+            for norm in ("none", "batch", "noisy_batch")
+        ),
+        pytest.param("layer", False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_network_reads_digits_as_in_the_study(lab, norm, wasm):
     lr, split, layers = 0.1, _digits.Split.of([0]), _digits.initial(norm, [0])

@@ -136,7 +136,7 @@ def test_a_divergence_is_a_result(live):
     assert one.faults == []
 
 
-@pytest.mark.parametrize("sources", ["", WORKERS])
+@pytest.mark.parametrize("sources", ["", pytest.param(WORKERS, marks=pytest.mark.slow)])
 def test_where_a_page_forbids_it_trains_all_the_same(live, sources):
     traits = {"compare": "scales", "norm": "layer", "scale": 2}
     one = live(traits, sources=sources)
@@ -164,6 +164,7 @@ def test_out_of_sight_it_stops_and_leaves_nothing_behind(live):
     one.until(lambda: one.page.workers == [])
 
 
+@pytest.mark.slow
 def test_ten_trainings_leave_nothing_behind(live):
     one = live({"compare": "scales", "norm": "none"})
     wire = one.page.context.new_cdp_session(one.page)

@@ -176,8 +176,14 @@ def test_out_of_sight_and_in_a_hidden_tab_nothing_trains(live):
     one.until(lambda: one.page.workers == [])
 
 
-@pytest.mark.parametrize("workers", [True, False])
-@pytest.mark.parametrize("wasm", [True, False])
+@pytest.mark.parametrize(
+    ("workers", "wasm"),
+    [
+        (False, False),
+        pytest.param(True, False, marks=pytest.mark.slow),
+        pytest.param(False, True, marks=pytest.mark.slow),
+    ],
+)
 def test_where_a_page_forbids_it_trains_all_the_same(live, workers, wasm):
     sources = " ".join([*([WORKERS] if workers else []), *([WASM] if wasm else [])])
     one = live({"size": "small", "arms": [FAST]}, sources=sources)
@@ -231,6 +237,7 @@ def test_controls_answer_while_it_trains(live, sources):
     assert waits[int(0.9 * len(waits))] < 50
 
 
+@pytest.mark.slow
 def test_ten_races_leave_nothing_behind(live):
     one = live({"size": "small", "arms": [FAST, FAST, FAST]})
     wire = one.page.context.new_cdp_session(one.page)

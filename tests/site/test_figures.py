@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import pages
 from figures import kilobytes, mounted, sizes
 from normlib import widgets
+from visits import every_visit
 
 NAMES = widgets.__all__
 TRAINING = ("CovariateShift", "TrainingRace")  # which bring what they train on
@@ -16,8 +17,7 @@ IDS = """() => [...document.querySelectorAll(".normlib-figure")].flatMap((el) =>
     [...el.shadowRoot?.querySelectorAll("[id]") ?? []].map((node) => node.id))"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@every_visit
 @every
 def test_no_accessibility_violation(figure, name, width, theme):
     one = figure(name, width=width, theme=theme)

@@ -14,6 +14,7 @@ from fontTools.ttLib import TTFont
 from browsing import BUILD, hear_faults, pages
 from chapters import CHAPTERS, PAGES
 from narrow import cut_without_a_cue, labels_too_small, numbers_of_a_program
+from visits import VISITS, every_visit
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
 OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
@@ -205,16 +206,10 @@ def compressed(name):
     return len(gzip.compress(Path(name).read_bytes()))
 
 
-# Each width and each theme once; the other two pairs repeat both, so they run with the slow tests,
-# and with them the contrast of thousands of colored words, which takes as long as all else. What
-# axe finds depends on the theme more than on the width: of the first two, the dark one asks it.
-VISITS = [(1280, "light"), (390, "dark")]
-LATER = [(1280, "dark"), (390, "light")]
-
-
-@pytest.mark.parametrize(
-    ("width", "theme"), VISITS + [pytest.param(*pair, marks=pytest.mark.slow) for pair in LATER]
-)
+# The contrast of thousands of colored words takes as long as all else: it waits for the later
+# visits. What axe finds depends on the theme more than on the width: of the first two, the dark
+# one asks it.
+@every_visit
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_sound(visit, name, width, theme):
     """One visit for all checks: to open a page and to look at all of it is what takes the time."""

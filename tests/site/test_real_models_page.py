@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from normlib.gpt.real_models import HEADERS, ModelTable, load_real_models
+from visits import every_visit
 
 ROWS = load_real_models()
 COLUMNS = list(HEADERS)
@@ -122,15 +123,7 @@ def test_without_a_script_all_rows_are_there_and_no_dead_control(table):
     assert page.locator(".nl-models :is(button, input)").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("width", "theme"),
-    [
-        (390, "dark"),
-        (1280, "light"),
-        pytest.param(390, "light", marks=pytest.mark.slow),
-        pytest.param(1280, "dark", marks=pytest.mark.slow),
-    ],
-)
+@every_visit
 def test_it_is_accessible_fits_a_laptop_and_scrolls_in_its_own_box_on_a_phone(table, width, theme):
     page = table(width, theme)
     results = Axe().run(page, context=".nl-models")
