@@ -234,7 +234,8 @@ def test_controls_answer_while_it_trains(live, sources):
             return waits.sort((a, b) => a - b);
         }"""
     )
-    assert waits[int(0.9 * len(waits))] < 50
+    step = 1000 / int(re.search(r"(\d+) a second", one.said())[1])  # on a busy machine, more
+    assert waits[int(0.9 * len(waits))] < 20 + 3 * step
 
 
 @pytest.mark.slow
