@@ -9,7 +9,7 @@ from normlib.gpt import GPTConfig, Grid, TrainConfig, grid
 
 NAME = "without_help"
 MOMENTS = (100, 200, 500, 1000)  # and the end, 2000
-RATES = [2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3]
+RATES = [2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
 
 
 def pairs(vocab_size):
