@@ -13,7 +13,7 @@ RATES = {"none": [1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2], "pre": [4e-3, 8e-3]}
 
 
 def pairs(vocab_size):
-    """Two initializations, five rates without and two with norms, two seeds of each."""
+    """Two initializations, five rates without and two with norms, five seeds of each."""
     training = TrainConfig(
         steps=2000,
         batch_size=8,
@@ -24,7 +24,7 @@ def pairs(vocab_size):
         measure_at=MOMENTS,
     )
     every = Grid()
-    for seed in range(2):  # the outermost: a study that is stopped has something to compare
+    for seed in range(5):  # the outermost: a study that is stopped has something to compare
         for placement, rates in RATES.items():
             model = GPTConfig(vocab_size=vocab_size, placement=placement)
             every += grid(model, init=["xavier", "gpt2"]) * grid(training, lr=rates, seed=[seed])
