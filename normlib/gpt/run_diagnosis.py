@@ -10,7 +10,7 @@ import numpy as np
 
 from normlib.digits import readable
 from normlib.gpt._fields import require_kind
-from normlib.gpt.data import Text, letter_level, load_text
+from normlib.gpt.data import Text, letter_level, load_text, require_text
 from normlib.results import Run
 
 ACCENT = "#6d28d9"
@@ -18,6 +18,7 @@ ALIKE = 0.95  # cosine between tokens above which they are one vector
 LARGE_LOGIT = 50.0  # a softmax of such logits looks at a single token
 GROWN = 20.0  # times its first size, from which on the stream is said to have grown
 SILENT = 1e-3  # gradient at the embeddings over that at the top
+ENOUGH = 100  # steps after which a run should know more than it did at first
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class _Seen(NamedTuple):
     """A run as the questions see it."""
 
     run: Run
-    steps: np.ndarray  # of the logged losses
+    steps: np.ndarray  # of the logged losses that are finite
     loss: np.ndarray
     smooth: np.ndarray  # medians of a moving window, so that single batches do not count
     noise: float  # by which the losses of two batches differ
@@ -125,21 +126,27 @@ def diagnose_run(run: Run, text: Text | None = None) -> RunReport:
     ['not finite']
     """
     require_kind("run", run, Run, "take what train(…) returns")
+    if text is not None:
+        require_text(text)
     seen = _seen(run, text)
     lost = _not_finite(seen) or _diverges(seen)
     asked = (_too_good,) if lost else (_too_good, _gap, _stuck, _spike)
     found = [lost, *(question(seen) for question in asked)]
+    if run.diverged and not any(found):
+        found = [_ends_above(seen)]
     return RunReport(tuple(filter(None, found)), tuple(_probes(run)))
 
 
 def _seen(run, text):
     loss = np.array(run.loss, dtype=float)
+    finite = np.isfinite(loss)
+    steps, loss = np.array(run.steps)[finite], loss[finite]
     half = max(1, len(loss) // 50)
     windows = [loss[max(0, i - half) : i + half + 1] for i in range(len(loss))]
     smooth = np.array([np.median(w) for w in windows])
-    steps = np.abs(np.diff(loss[len(loss) // 2 :]))  # of neighbors: what one batch adds
-    noise = float(np.median(steps)) if len(steps) else 0.0
-    return _Seen(run, np.array(run.steps), loss, smooth, noise, _letters(run, text))
+    leaps = np.abs(np.diff(loss[len(loss) // 2 :]))  # of neighbors: what one batch adds
+    noise = float(np.median(leaps)) if len(leaps) else 0.0
+    return _Seen(run, steps, loss, smooth, noise, _letters(run, text))
 
 
 def _letters(run, text):
@@ -156,16 +163,22 @@ def _of_the_book():
 
 
 def _not_finite(seen):
-    training = seen.run.training
+    run, training = seen.run, seen.run.training
     last = int(seen.steps[-1]) if len(seen.steps) else -1
-    if not seen.run.diverged or last + training.get("log_every", 1) >= training["steps"]:
+    early = last + training.get("log_every", 1) < training.get("steps", 0)
+    if not run.diverged or not (early or run.val_loss is None):
         return None
     begin = (
         "no step had a finite loss" if last < 0 else f"the last finite loss is that of step {last}"
     )
+    ended = (
+        f"Of {training.get('steps', '?')} steps the run stopped early"
+        if early
+        else ("No validation loss is finite")
+    )
     return Finding(
         "not finite",
-        f"Of {training['steps']} steps the run stopped early: {begin}.",
+        f"{ended}: {begin}.",
         (
             "Measure residual_rms before the first step and after some: where it grows by a factor "
             "from block to block, or from step to step, a norm is missing, or weights or rate are "
@@ -179,19 +192,38 @@ def _not_finite(seen):
 
 def _diverges(seen):
     if len(seen.loss) < 10:
-        return None
+        return _ends_above(seen) if seen.run.diverged else None
     width = seen.tenth
     # Of a tenth at a time, as the end is judged by: their medians waver less than two batches do.
     medians = np.median(np.lib.stride_tricks.sliding_window_view(seen.loss, width), axis=1)
     lowest = int(medians.argmin())
     best, step = float(medians[lowest]), seen.steps[lowest + width // 2]
     guess = math.log(seen.run.model.get("vocab_size", math.inf))
-    if seen.end < min(guess, best + max(0.3, 6 * seen.noise / math.sqrt(width))):
+    bar = best + max(0.3, 6 * seen.noise / math.sqrt(width))
+    if seen.steps[-1] >= ENOUGH:  # a run that has just begun may still come down
+        bar = min(guess, bar)
+    if seen.end < bar:
         return None
-    return Finding(
-        "diverges",
+    return _diverging(
         f"The loss was {best:.2f} near step {step} and ends at {seen.end:.2f}; "
         f"guessing gives {guess:.2f}.",
+        step,
+    )
+
+
+def _ends_above(seen):
+    """What is said of a run that is counted as diverged where its curve is too short to ask."""
+    return _diverging(
+        f"The validation loss ends at {seen.run.val_loss:.2f}, above the first training loss and "
+        "above what guessing gives.",
+        0,
+    )
+
+
+def _diverging(evidence, step):
+    return Finding(
+        "diverges",
+        evidence,
         (
             f"Compare the rate of step {step} with those after it: a rate that rises too far, or "
             "never falls, does this. Lower it, or let it decay.",
@@ -228,10 +260,13 @@ def _spike(seen):
 
 
 def _stuck(seen):
-    enough = len(seen.steps) and seen.steps[-1] >= 100
+    enough = len(seen.steps) and seen.steps[-1] >= ENOUGH
     if not enough or seen.letters is None:
         return None
     if not seen.letters - 0.2 < seen.end < seen.letters + 0.4:
+        return None
+    val = seen.run.val_loss
+    if val is not None and val < seen.letters - 0.4:  # the median of few losses lags behind
         return None
     return Finding(
         "stuck at the letters",

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from normlib.gpt._fields import require_kind, shown
 from normlib.gpt.data import PARTS, Part, Text, draw_batch, load_text, require_text
@@ -94,7 +95,9 @@ class Trainer:
         self.device = torch.device(gpu if device is None else device)
         self.ids = {p: text.split(p, model_config.block_size).to(self.device) for p in PARTS}
         with _seeded(config.seed, self.device):  # torch draws weights first, which GPT replaces
-            self.model = self.build().to(self.device)
+            self.model = self.build()
+        require_kind("build()", self.model, nn.Module, "end it with return model")
+        self.model.to(self.device)
         self.model.chars = text.chars
         self.parameters = list(self.model.parameters())  # finding them takes time at every step
         self.optimizer = _optimizer(self.model, config)
@@ -150,22 +153,35 @@ class Trainer:
         )
 
     def build(self) -> GPT:
-        """The model before its training; a subclass may build another in its place."""
+        """The model before its training; a subclass may build another in its place.
+
+        The constructor calls it, before anything that a subclass sets after ``super().__init__``.
+        """
         return GPT(self.model_config, self.config.seed)
 
     def batch(self, part: Part, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens and those that follow them; a subclass may show the model others."""
+        """Tokens and those that follow them; a subclass may show the model others.
+
+        The constructor calls it, too, for what the probes measure. The validation loss does not:
+        it is that of windows of the text, whatever the model is shown.
+        """
         sizes = self.config.batch_size, self.model_config.block_size
         return draw_batch(self.ids[part], *sizes, generator)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on later, for ``torch.save``."""
+        """All that is needed to go on later, for ``torch.save``.
+
+        Its tensors are those of the model and the optimizer, as in torch: to go back in the same
+        process, keep a ``copy.deepcopy``.
+        """
         return {
             "configs": (asdict(self.model_config), asdict(self.config), self.text.sha256),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
-            "progress": (self.step, self.diverged, self.seconds, self.curves, self.probes),
+            "progress": copy.deepcopy(
+                (self.step, self.diverged, self.seconds, self.curves, self.probes)
+            ),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -176,9 +192,11 @@ class Trainer:
         ValueError
             If it is of others.
         """
-        own = self.state_dict()["configs"]
-        if not isinstance(state, Mapping) or state.get("configs") != own:
+        own = self.state_dict()
+        if not isinstance(state, Mapping) or state.get("configs") != own["configs"]:
             raise ValueError("the checkpoint is of another model, training or text: start anew.")
+        if missing := ", ".join(own.keys() - state.keys()):
+            raise ValueError(f"the checkpoint has no {missing}: save the whole state_dict().")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

@@ -147,6 +147,45 @@ def test_a_run_that_never_had_a_loss_or_is_no_run():
         diagnose_run({"loss": [1.0]})
 
 
+def test_a_run_that_is_counted_as_diverged_is_never_called_sound():
+    late = replace(run(falling()), val_loss=None, diverged=True)  # lost after the last logged step
+    assert diagnose_run(late).names == ["not finite"]
+    for steps in (0, 3):
+        short = run(falling()[:steps], val_loss=465.0, diverged=True)
+        report = diagnose_run(replace(short, training={"steps": steps}))
+        assert report.names == ["diverges"]
+        assert "465.00" in report.findings[0].evidence
+    runs = [r for name in ("depth_gain", "norm_type") for r in nl.load_results(name) if r.diverged]
+    assert len(runs) > 40
+    assert all(diagnose_run(r).names for r in runs)
+
+
+def test_a_loss_that_is_no_number_in_the_middle_is_not_finite():
+    loss = falling()
+    loss[200:] = np.nan
+    report = diagnose_run(replace(run(loss), val_loss=None, diverged=True))
+    assert report.names == ["not finite"]
+    assert "the last finite loss is that of step 199" in report.findings[0].evidence
+
+
+def test_a_run_that_has_just_begun_does_not_diverge_yet():
+    begun = replace(run(np.linspace(4.9, 4.6, 12)), training={"steps": 12})
+    assert diagnose_run(begun).names == []
+
+
+def test_who_has_left_the_letters_behind_is_not_stuck_there_though_few_losses_say_so():
+    level = letter_level(STRONG)
+    few = replace(run(np.array([4.9, level + 0.1, level])), steps=[0, 100, 199])
+    few = replace(few, training={"steps": 200, "log_every": 100})
+    assert diagnose_run(replace(few, val_loss=level), STRONG).names == ["stuck at the letters"]
+    assert diagnose_run(replace(few, val_loss=level - 0.5), STRONG).names == []
+
+
+def test_a_path_is_no_text():
+    with pytest.raises(TypeError, match=r"text must be a Text, got 'my\.txt': make one with"):
+        diagnose_run(run(falling()), "my.txt")
+
+
 def test_pairs_know_more_than_letters():
     text = Text("abc" * 200)
     assert math.isclose(letter_level(text), math.log(3), rel_tol=0.01)

@@ -173,6 +173,38 @@ def test_a_checkpoint_of_anything_else_is_refused():
     trainer.load_state_dict(state)
 
 
+def test_a_checkpoint_with_a_part_missing_changes_nothing():
+    trainer = Trainer(tiny(), quick(), TEXT)
+    trainer.fit()
+    state, before = trainer.state_dict(), copy.deepcopy(trainer.model.state_dict())
+    del state["generator"]
+    fresh = Trainer(tiny(), quick(), TEXT)
+    with pytest.raises(ValueError, match=r"has no generator: save the whole state_dict"):
+        fresh.load_state_dict(state)
+    assert any((fresh.model.state_dict()[k] != v).any() for k, v in before.items())
+
+
+def test_a_kept_state_does_not_go_on_with_the_training():
+    trainer = Trainer(tiny(), quick(steps=6), TEXT)
+    steps = iter(trainer)
+    next(steps)
+    state = copy.deepcopy(trainer.state_dict())
+    progress = trainer.state_dict()["progress"]
+    next(steps)
+    assert progress[3]["steps"] == [0]
+    trainer.load_state_dict(state)
+    assert trainer.fit().steps == [*range(6)]
+
+
+def test_a_build_that_returns_nothing_is_told_so():
+    class Own(Trainer):
+        def build(self):
+            super().build()
+
+    with pytest.raises(TypeError, match=r"build\(\) must be a Module, got None: end it with"):
+        Own(tiny(), quick(), TEXT)
+
+
 def test_a_run_that_explodes_is_a_result():
     run = train(tiny(placement="none"), quick(lr=1e30), TEXT, PROBES)
     assert run.diverged
