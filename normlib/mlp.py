@@ -151,7 +151,23 @@ def train(
     batch_size: int = 64,
     seed: int = 0,
 ) -> Trained:
-    """Train by plain gradient descent; all networks of a stack see the same images."""
+    """Train by plain gradient descent; all networks of a stack see the same images.
+
+    `lr` is a number, or for a stack of S networks one for each, of the shape (S, 1, 1).
+
+    Raises
+    ------
+    ValueError
+        If there is no step to take, or `lr` is no number.
+    TypeError
+        If `layer` is no function.
+    """
+    if not callable(layer):
+        raise TypeError(f"layer must be a function, got {layer!r}: take one of mlp.LAYERS.")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}.")
+    if lr is None:
+        raise ValueError("lr must be a number, got None: 0.1 is a rate to begin with.")
     data, rng = digit_images(), np.random.default_rng(seed)
     lr, seen = np.asarray(lr, np.float32), []
     for _ in range(steps):

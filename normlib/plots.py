@@ -1,6 +1,6 @@
 """The look of every static figure, and the drawings that chapters share.
 
-A drawing takes arrays and an Axes (or makes one) and returns the Axes. Colors come from `LIGHT`
+A drawing takes arrays and an Axes, and returns the Axes. Colors come from `LIGHT`
 alone, so that the book can exchange them for `DARK` on a dark page; line styles differ wherever
 colors do, so that a figure can be read in gray.
 """
@@ -140,6 +140,7 @@ def selectable_keys(
     Those that are selected span the hull of all. The arrow is a query, with the direction of the
     key `asked`; the key with the largest product has a ring.
     """
+    selected = np.asarray(selected, bool)
     corners = points[selected]
     around = np.arctan2(*(corners - corners.mean(0)).T)
     hull = corners[around.argsort()].T
@@ -260,7 +261,7 @@ def gpt_block(placement: Placement, ax: Axes) -> Axes:
 
     All placements have the same room, so that drawings beside each other can be compared.
     """
-    row = PLACEMENTS[placement]
+    row = _row(placement)
     _block(ax, row, 0, 0)
     ax.text(-0.15, -0.2, "x", ha="right", va="center")
     ax.set_title(f"{row.label}\n{row.formula}")
@@ -269,7 +270,7 @@ def gpt_block(placement: Placement, ax: Axes) -> Axes:
 
 def gpt(ax: Axes, placement: Placement = "pre", blocks: int = 12) -> Axes:
     """Draw a whole GPT with its norms lit and counted, and one of its blocks opened beside it."""
-    row = PLACEMENTS[placement]
+    row = _row(placement)
     low, pitch = 1.5, 0.36
     top = low + pitch * blocks
     head = top + (1.25 if row.final_norm else 0.6)
@@ -295,6 +296,12 @@ def gpt(ax: Axes, placement: Placement = "pre", blocks: int = 12) -> Axes:
     sum_of = f"{each} in each of {blocks} blocks" + ", 1 before the head" * last
     ax.set_title(f"{each * blocks + last} norms: {sum_of}")
     return _fit(ax, (-1.35, 7.1), (-0.3, max(head + 1.3, 2 * STEP + 1.1)))
+
+
+def _row(placement: Placement) -> Row:
+    if placement not in PLACEMENTS:
+        raise ValueError(f"no placement {placement!r}: there are {', '.join(PLACEMENTS)}.")
+    return PLACEMENTS[placement]
 
 
 def _block(ax: Axes, row: Row, x: float, y: float) -> None:

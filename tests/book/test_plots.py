@@ -153,6 +153,12 @@ def test_a_drawn_gpt_has_and_counts_the_norms_of_the_model(placement):
     plt.close()
 
 
+def test_an_unknown_placement_is_refused():
+    for draw in (lambda: plots.gpt_block("prenorm", None), lambda: plots.gpt(None, "prenorm")):
+        with pytest.raises(ValueError, match="no placement 'prenorm': there are post, pre, peri"):
+            draw()
+
+
 def test_gpt_2_has_25_norms():
     title = plots.gpt(plt.gca()).get_title()
     assert title == "25 norms: 2 in each of 12 blocks, 1 before the head"

@@ -82,3 +82,16 @@ def test_calibrated_networks_hand_on_size_one_in_every_layer():
     assert np.array_equal(scaled[-1], weights[-1])
     hidden = mlp.mlp_vjp(x, scaled)[0][1:-1]
     assert np.allclose([mlp.rms(h) for h in hidden], 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "lr", "steps", "error", "message"),
+    [
+        ("batch", 0.1, 2, TypeError, "layer must be a function, got 'batch': take one of"),
+        (mlp.relu_layer_vjp, None, 2, ValueError, "lr must be a number, got None"),
+        (mlp.relu_layer_vjp, 0.1, 0, ValueError, "steps must be at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(layer, lr, steps, error, message):
+    with pytest.raises(error, match=message):
+        mlp.train(mlp.initial(depth=2), layer, lr, steps)
