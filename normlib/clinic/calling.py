@@ -23,6 +23,12 @@ class Subject:
                 f"layer must be something to call on an array, got {type(layer).__name__}: "
                 "give a function, a layer of normlib or a torch module."
             )
+        if isinstance(layer, type):
+            name = layer.__name__
+            raise TypeError(
+                f"layer must be a layer and not its class, got the class {name}: make one first, "
+                f"{name}(…)."
+            )
         self.layer = layer
         torch = sys.modules.get("torch")  # without it there is no module
         self.torch = torch if torch and isinstance(layer, torch.nn.Module) else None
@@ -87,7 +93,14 @@ class Subject:
 
 def _first(output):
     """The output itself, or the first of several, as the logits of a GPT."""
-    return output[0] if isinstance(output, (tuple, list)) else output
+    if not isinstance(output, (tuple, list)):
+        return output
+    if not output:
+        raise ValueError(
+            f"the layer must return an array of real numbers, got {output!r}: give a function that "
+            "returns the array that you mean."
+        )
+    return output[0]
 
 
 def as_array(value):
@@ -101,10 +114,11 @@ def as_array(value):
 
 def _output(value):
     array = as_array(value)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiu":
+        kind = type(value).__name__ if array.dtype == object else f"dtype {array.dtype}"
         raise TypeError(
-            f"the layer must return an array of real numbers, got {type(value).__name__}: "
-            "give a function that returns the array that you mean."
+            f"the layer must return an array of real numbers, got {kind}: give a function that "
+            "returns the array that you mean."
         )
     return array
 

@@ -29,8 +29,8 @@ def diagnose(
         A function of a NumPy array, a layer of normlib, or a torch module. Of several outputs the
         first is looked at, as the logits of a GPT.
     x : array
-        An example batch, at least two long along the named axes. Integers are taken for tokens,
-        which have no features: another token is put in, and nothing is added.
+        An example batch of different numbers, at least two long along the named axes. Integers are
+        taken for tokens, which have no features: another token is put in, and nothing is added.
     batch, position, feature : int or None
         The axes of x. None: there is no such axis. The output has the batch and the positions at
         the same axes.
@@ -43,10 +43,11 @@ def diagnose(
     Raises
     ------
     ValueError
-        If two names mean the same axis, an axis is too short, a number of x is not finite, the
-        output has other samples or positions, or two calls on the same x differ.
+        If two names mean the same axis, an axis is too short, a number of x is not finite, all are
+        the same, the output has other samples or positions, or two calls on the same x differ.
     TypeError
-        If the layer cannot be called, or x or the output is not an array of real numbers.
+        If the layer cannot be called or is a class, an axis is no integer, or x or the output is
+        not an array of real numbers.
 
     Examples
     --------
@@ -175,6 +176,11 @@ def _axes(x, batch, position, feature):
     if "batch" not in named:
         raise ValueError("batch must be the number of an axis of x, got None: most have it first.")
     for name, axis in named.items():
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+            raise TypeError(
+                f"{name} must be the number of an axis of x, got {axis!r}: give an integer from "
+                f"{-x.ndim} to {x.ndim - 1}."
+            )
         if not -x.ndim <= axis < x.ndim:
             raise ValueError(f"{name} = {axis} is no axis of x with shape {x.shape}.")
         if x.shape[axis] < 2:
@@ -190,9 +196,21 @@ def _axes(x, batch, position, feature):
             f"two names mean the same axis of x with shape {x.shape}: {axes}. Give the axes by "
             "number, and position=None for x without positions."
         )
-    if np.issubdtype(x.dtype, np.integer) and len(np.unique(x)) < 2:
-        raise ValueError("x must hold at least two different tokens, so that one can be exchanged.")
+    _require_different(x)
     return axes
+
+
+def _require_different(x):
+    """Of one number, no other can be put in its place: every norm would look as if it had none."""
+    known = np.unique(x)
+    if len(known) > 1:
+        return
+    if np.issubdtype(x.dtype, np.integer):
+        raise ValueError("x must hold at least two different tokens, so that one can be exchanged.")
+    raise ValueError(
+        f"x must hold different numbers, so that one can be exchanged, got only {known.tolist()}: "
+        "give random ones, np.random.default_rng(0).normal(size=x.shape)."
+    )
 
 
 def _title(layer):

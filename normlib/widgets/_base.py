@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from normlib.widgets._modules import module
@@ -26,12 +27,20 @@ RESERVED = frozenset(_Live.class_traits())  # layout, keys, comm, …: taken by 
 class Number(traitlets.Float):
     """A finite number within bounds, because JSON knows no other."""
 
+    def info(self):
+        """What is expected, as traitlets says it in its errors, those of lists too."""
+        low = "" if self.min is None else f", at least {self.min:g}"
+        high = "" if self.max is None else f", at most {self.max:g}"
+        return f"a finite number{low}{high}"
+
     def validate(self, obj, value):
-        """Refuse infinity and nan in a sentence."""
-        value = super().validate(obj, value)
-        if not math.isfinite(value):
-            raise traitlets.TraitError(f"{self.name} must be a finite number, got {value}.")
-        return value
+        """Refuse infinity, nan and what is out of bounds in a sentence."""
+        number = float(value) if isinstance(value, int) else value
+        low = -math.inf if self.min is None else self.min
+        high = math.inf if self.max is None else self.max
+        if not isinstance(number, float) or not math.isfinite(number) or not low <= number <= high:
+            self.error(obj, value)
+        return number
 
 
 class Figure(_Live):
@@ -55,13 +64,29 @@ class Figure(_Live):
         if "_file" in vars(cls):  # not so in the classes that ipywidgets makes of a class
             cls._esm = module(cls._file)
 
-    def state(self) -> dict[str, Any]:
-        """The traits that are not as the class has them, as plain values."""
-        own = {
+    def __init__(self, **traits: Any) -> None:
+        for name in traits:  # traitlets takes any, and does nothing with it
+            if not self.has_trait(name) and name != "model_id":  # this of ipywidgets is no trait
+                known = ", ".join(self._own())
+                raise TypeError(f"{type(self).__name__} has no {name!r}: there are {known}.")
+        super().__init__(**traits)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(getattr(type(self), name, None), traitlets.TraitType):
+            value = _plain(value)
+        super().__setattr__(name, value)
+
+    def _own(self):
+        """The traits of this figure by name, without those of ipywidgets and anywidget."""
+        return {
             name: trait
             for name, trait in self.traits(sync=True).items()
             if name not in RESERVED and not name.startswith("_")
         }
+
+    def state(self) -> dict[str, Any]:
+        """The traits that are not as the class has them, as plain values."""
+        own = self._own()
         values = {name: getattr(self, name) for name in own}
         return {n: v for n, v in values.items() if v != own[n].default()}
 
@@ -93,3 +118,27 @@ class Figure(_Live):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**(data or {}), "text/html": self.static_html()}, metadata
+
+
+def _plain(value):
+    """A copy, lists and dictionaries inside it too, whose numbers are Python's: JSON knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: _plain(x) for key, x in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+
+
+def floats(what: str, values: Any, hint: str) -> list[float]:
+    """A reader's numbers as a list, or a sentence about the first that is none."""
+    if isinstance(values, str) or not np.iterable(values):
+        raise traitlets.TraitError(f"{what} must be a list of numbers, got {values!r}: {hint}.")
+    found = []
+    for i, value in enumerate(values):
+        try:
+            found.append(float(value))
+        except (TypeError, ValueError):
+            raise traitlets.TraitError(
+                f"{what} must be a list of numbers, got {value!r} at place {i}: {hint}."
+            ) from None
+    return found

@@ -8,7 +8,7 @@ import traitlets as t
 
 from normlib.palette import LIGHT
 from normlib.placements import MEASURED, PLACEMENTS
-from normlib.widgets._base import Figure
+from normlib.widgets._base import Figure, floats
 from normlib.widgets._modules import HERE
 
 if TYPE_CHECKING:
@@ -94,18 +94,17 @@ class GradientHighway(Figure):
                 f"mine must hold residual_rms and stream_grad_norm, and may hold grad_norm and "
                 f"label, got {sorted(mine)}: GradientHighway.measure makes it."
             )
-        levels = len(mine["residual_rms"])
+        series = {
+            name: floats(f"{name} of mine", mine[name], "GradientHighway.measure makes them")
+            for name in ("residual_rms", "stream_grad_norm", "grad_norm")
+            if name != "grad_norm" or mine.get(name) is not None  # the only one that may be missing
+        }
+        levels = len(series["residual_rms"])
         if not 2 <= levels <= MOST_LEVELS:
             raise t.TraitError(f"mine must have 2 to {MOST_LEVELS} levels, got {levels}.")
         clean = {"label": str(mine.get("label", "Your model"))}
-        for name, length in (
-            ("residual_rms", levels),
-            ("stream_grad_norm", levels),
-            ("grad_norm", levels - 1),
-        ):
-            if mine.get(name) is None:
-                continue
-            values = [float(x) for x in mine[name]]
+        for name, values in series.items():
+            length = levels - 1 if name == "grad_norm" else levels
             if len(values) != length or not all(0 < x < 1e300 for x in values):
                 raise t.TraitError(
                     f"{name} must be {length} positive finite numbers, got {len(values)} of which "

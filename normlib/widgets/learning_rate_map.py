@@ -8,7 +8,7 @@ import traitlets as t
 
 from normlib.palette import LIGHT
 from normlib.results import Run, Runs
-from normlib.widgets._base import Figure, Number
+from normlib.widgets._base import Figure, Number, floats
 from normlib.widgets._modules import HERE
 
 MOST_CURVES, MOST_POINTS = 12, 500
@@ -132,7 +132,8 @@ def _curve(one):
         one = {"steps": steps, "loss": loss, "label": label, "diverged": one.diverged}
     if not isinstance(one, dict) or not {"steps", "loss"} <= one.keys():
         raise t.TraitError(f"a curve of mine must be a Run, or have steps and loss, got {one!r}.")
-    steps, loss = [float(x) for x in one["steps"]], [float(x) for x in one["loss"]]
+    steps = floats("steps of a curve of mine", one["steps"], "count them from 0")
+    loss = floats("loss of a curve of mine", one["loss"], "math.nan stands for one that diverged")
     if len(steps) != len(loss) or sorted(steps) != steps or not all(0 <= x < 1e9 for x in steps):
         raise t.TraitError("a curve of mine must have as many steps, in order, as losses.")
     known = next((i for i, x in enumerate(loss) if not abs(x) < 1e300), len(loss))

@@ -81,6 +81,10 @@ class TrainingRace(Figure):
     losses: Any = t.List().tag(sync=True)
     stats = t.Dict().tag(sync=True)
 
+    @t.default("arms")
+    def _first_arms(self):
+        return [{**arm} for arm in ARMS]  # its own, or a change would be one of every later race
+
     @t.validate("arms")
     def _check_arms(self, proposal):
         return [_arm(given) for given in proposal["value"]]

@@ -276,10 +276,18 @@ def test_the_report_says_it_in_words_and_html():
         ((nl.LayerNorm(6), X, None), ValueError, "batch must be"),
         ((lambda x: x.sum((0, 1)), X), ValueError, "batch and position"),
         ((lambda x: x, np.ones((3, 4), int)), ValueError, "two different tokens"),
+        ((lambda x: x, np.ones_like(X)), ValueError, r"different numbers, .* got only \[1.0\]"),
         ((lambda x: x, np.full_like(X, np.nan)), ValueError, "finite numbers"),
         ((lambda x: x, X + 1j), TypeError, "real numbers, got dtype complex128"),
         ((lambda x: {"y": x}, X), TypeError, "must return an array of real numbers, got dict"),
         ((lambda x: None, X), TypeError, "got NoneType"),
+        ((lambda x: x > 0, X), TypeError, "must return an array of real numbers, got dtype bool"),
+        ((lambda x: (), X), ValueError, r"must return an array of real numbers, got \(\)"),
+        ((nn.LayerNorm, X), TypeError, "the class LayerNorm: make one first"),
+        ((nl.BatchNorm, X), TypeError, "the class BatchNorm: make one first"),
+        ((nl.LayerNorm(6), X, 1.0), TypeError, "batch must be .* got 1.0: .* from -3 to 2"),
+        ((nl.LayerNorm(6), X, True), TypeError, "batch must be .* got True"),
+        ((nl.LayerNorm(6), X, 0, "1"), TypeError, "position must be .* got '1'"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, error, words):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import traitlets
 
@@ -57,6 +58,69 @@ def test_a_number_is_finite_or_refused(value):
 
     with pytest.raises(traitlets.TraitError, match="number"):
         Holder(number=value)
+
+
+@every
+def test_a_name_that_is_no_trait_is_refused(name):
+    with pytest.raises(TypeError, match=f"{name} has no 'batch': there are .*stats") as caught:
+        getattr(widgets, name)(batch=4)
+    assert "layout" not in str(caught.value)  # which it has too, and says where ipywidgets does
+    assert getattr(widgets, name)(layout={"width": "50%"}).layout.width == "50%"
+
+
+@pytest.mark.parametrize(
+    ("name", "trait", "value", "plain"),
+    [
+        ("BatchDependence", "m", np.int64(16), 16),
+        ("BatchDependence", "momentum", np.float32(0.5), 0.5),
+        ("BatchDependence", "shifted", np.True_, True),
+        ("CovariateShift", "scale", np.int64(2), 2),
+        ("LearningRateMap", "steps", np.int64(500), 500),
+        ("SharedStatistics", "groups", np.int64(2), 2),
+        ("SharedStatistics", "sel", [np.int64(1)] * 3, [1, 1, 1]),
+        ("TrainingRace", "arms", [{"depth": np.int64(8)}], [{"depth": 8}]),
+    ],
+)
+def test_numbers_of_numpy_become_pythons(name, trait, value, plain):
+    given, later = getattr(widgets, name)(**{trait: value}), getattr(widgets, name)()
+    setattr(later, trait, value)
+    for one in (given, later):
+        kept = getattr(one, trait)
+        assert (type(kept), kept) == (type(plain), plain)
+        json.dumps(one.state() | {trait: kept})
+
+
+def test_a_race_shares_its_arms_with_nobody():
+    first = widgets.TrainingRace()
+    first.arms[0]["placement"] = "sandwich"
+    assert widgets.TrainingRace().arms[0] == {"placement": "post"}
+    assert first.state()["arms"][0] == {"placement": "sandwich"}
+    given = [{"placement": "pre"}]
+    second = widgets.TrainingRace(arms=given)
+    given[0]["placement"] = "peri"
+    assert second.arms == [{"placement": "pre"}]
+
+
+MEASURED = {"residual_rms": [1, 1], "stream_grad_norm": [1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "traits", "words"),
+    [
+        ("GradientHighway", {"mine": MEASURED | {"residual_rms": [1, None]}}, "None at place 1"),
+        ("GradientHighway", {"mine": MEASURED | {"residual_rms": 5}}, "a list of numbers, got 5"),
+        ("GradientHighway", {"mine": MEASURED | {"residual_rms": "12"}}, "numbers, got '12'"),
+        ("GradientHighway", {"mine": MEASURED | {"stream_grad_norm": None}}, "stream.*got None"),
+        ("GradientHighway", {"mine": 5}, "a dict or None, not the int 5"),
+        ("LearningRateMap", {"mine": [{"steps": [0, 9], "loss": [5, None]}]}, "None at place 1"),
+        ("LearningRateMap", {"mine": [{"steps": 9, "loss": [5]}]}, "steps .* numbers, got 9"),
+        ("LayerNormGeometry", {"v": [1, 2, 9]}, "number, at least -5, at most 5, not the int 9"),
+        ("LayerNormGeometry", {"view": [0, 100]}, "at least -90, at most 90, not the int 100"),
+    ],
+)
+def test_a_wrong_value_is_explained(name, traits, words):
+    with pytest.raises(traitlets.TraitError, match=words):
+        getattr(widgets, name)(**traits)
 
 
 @every
