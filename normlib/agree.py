@@ -106,8 +106,11 @@ def agrees(name: str, mine: Callable) -> Agreement:
     ------
     normlib.agree.Disagreement
         With the table, if a difference is larger than allowed.
+        With a sentence, if what was returned is no array of numbers, or lacks gradients.
     ValueError
         For an unknown name.
+    TypeError
+        If `mine` is no function.
 
     Examples
     --------
@@ -118,16 +121,18 @@ def agrees(name: str, mine: Callable) -> Agreement:
     >>> nl.agrees("rms_norm", rms_norm).ok
     True
     """
+    _require_function(name, mine)
     if name not in CHECKED:
         raise ValueError(f"unknown norm {name!r}: choose one of {', '.join(CHECKED)}.")
     has_torch = importlib.util.find_spec("torch") is not None
     norm = name.removesuffix("_vjp")
-    rows = []
+    rows, shapes = [], ""
     for label, x, *arguments, eps, allowed in probes(norm):
         dy = np.random.default_rng([1607, 2]).normal(size=x.shape).astype(x.dtype)
         given = [a.copy() if isinstance(a, np.ndarray) else a for a in (x, *arguments)]
         found = _results(name, mine(*given, eps), dy)
         expected = _results(name, CALLS[norm](getattr(functional, name), x, arguments, eps), dy)
+        shapes = shapes or _other_shapes(name, found, expected)
         against_torch = None
         if has_torch:
             against_torch = _difference(found, torch_results(name, x, arguments, eps, dy))
@@ -136,7 +141,7 @@ def agrees(name: str, mine: Callable) -> Agreement:
             raise Disagreement(f"{name} changes its input: write x = x - mean, not x -= mean.")
     result = Agreement(name, tuple(rows))
     if not result.ok:
-        raise Disagreement(f"the numbers differ in the rows marked ✗.\n{result.table}")
+        raise Disagreement(f"the numbers differ in the rows marked ✗{shapes}.\n{result.table}")
     return result
 
 
@@ -238,14 +243,73 @@ def _axis_probes():
     yield "float32, mean 10⁴", large, -1, True, 1e-5, 2e-2
 
 
+def _require_function(name, mine):
+    """The second argument can be called, and the first is not what was to be called."""
+    if callable(name):
+        norm = mine if isinstance(mine, str) else "layer_norm"
+        raise TypeError(f"the name comes first: nl.agrees({norm!r}, f).")
+    if not callable(mine):
+        raise TypeError(
+            f"mine must be a function, got {_kind(mine)}: pass the function itself, without "
+            f"parentheses, as in nl.agrees({name!r}, f)."
+        )
+
+
+def _kind(value):
+    """The kind of a value in words, never its content, which may be huge."""
+    several = f" of {len(value)}" if isinstance(value, (tuple, list)) else ""
+    return "None" if value is None else f"a value of type {type(value).__name__}{several}"
+
+
+def _array(what, value):
+    """What was returned as an array of numbers; a list or a tensor will do, as in `check`."""
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except Exception as error:
+        if "ScalarType" in str(error):  # torch's word for a dtype that NumPy does not have
+            raise Disagreement(
+                f"{what} is a tensor of {value.dtype}, which has no NumPy form: convert it with "
+                ".float()."
+            ) from None
+        array = None
+    if array is None or array.dtype.kind not in "biufc":
+        fix = "is return missing?" if value is None else "return the array alone."
+        raise Disagreement(f"{what} must be an array of numbers, got {_kind(value)}: {fix}")
+    return array
+
+
 def _results(name, value, dy):
     """The output alone, or the output and all gradients of a vjp."""
     if not name.endswith("_vjp"):
-        return [value]
+        return [_array(f"the result of {name}", value)]
     if not (isinstance(value, tuple | list) and len(value) == 2 and callable(value[1])):
         raise Disagreement(f"{name} must return the pair (y, vjp), got {type(value).__name__}.")
-    y, vjp = value
-    return [y, *vjp(dy.copy())]
+    y, vjp = _array(f"the output y of {name}", value[0]), value[1]
+    gradients = vjp(dy.copy())
+    # One array would be taken apart along its first axis, as if its rows were the gradients.
+    if not isinstance(gradients, tuple | list):
+        fix = "is return missing?" if gradients is None else "write (dx,) if it is the only one."
+        raise Disagreement(
+            f"the vjp of {name} must return the gradients as a tuple, got {_kind(gradients)}: {fix}"
+        )
+    return [y, *(_array(f"gradient {i} of {name}", g) for i, g in enumerate(gradients, 1))]
+
+
+def _other_shapes(name, found, expected):
+    """What to say of the first result of another shape, whose difference is infinite; or nothing.
+
+    Another number of them is refused: which of them is missing cannot be told.
+    """
+    if len(found) != len(expected):
+        raise Disagreement(
+            f"the vjp of {name} must return a tuple of {len(expected) - 1}, a gradient for each "
+            f"array that {name} is given, got a tuple of {len(found) - 1}."
+        )
+    for i, (f, e) in enumerate(zip(found, expected, strict=True)):
+        if f.shape != e.shape:
+            what = f"gradient {i}" if i else "the output"
+            return f": {what} has shape {f.shape} and should have {e.shape}"
+    return ""
 
 
 def torch_results(
@@ -269,9 +333,7 @@ def torch_results(
 
 def _difference(found, expected):
     """The largest difference, relative to each result's size; infinite if the shapes differ."""
-    if len(found) != len(expected):
-        return np.inf
-    pairs = [(np.asarray(f), e) for f, e in zip(found, expected, strict=True)]
+    pairs = list(zip(found, expected, strict=True))
     if any(f.shape != e.shape for f, e in pairs):
         return np.inf
     worst = max(float(np.abs(f - e).max()) / max(1.0, np.abs(e).max()) for f, e in pairs)

@@ -155,6 +155,11 @@ def as_array(what, value):
         masked = isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
         array = np.asarray(value)
     except Exception as error:
+        if hasattr(original, "detach") and "ScalarType" in str(error):  # torch's word for dtypes
+            raise Fault(
+                f"{what} is a tensor of {original.dtype}, which has no NumPy form: convert it "
+                "with .float()."
+            ) from error
         raise Fault(
             f"{what} cannot be read as one array of numbers: it is {kind_of(original)}. Do its "
             "rows differ in length?"

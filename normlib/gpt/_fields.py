@@ -2,7 +2,10 @@
 
 import difflib
 import math
+import operator
 from typing import get_args
+
+import numpy as np
 
 
 def require_choice(config, name, literal):
@@ -43,6 +46,38 @@ def require_flags(config, names):
         value = getattr(config, name)
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def plain(value):
+    """NumPy's numbers and words as Python's, in a tuple too; all else, booleans too, as it is."""
+    if isinstance(value, np.integer):
+        return operator.index(value)
+    if isinstance(value, np.floating):
+        return float(value)
+    if isinstance(value, np.str_):
+        return str(value)
+    return tuple(map(plain, value)) if isinstance(value, tuple) else value
+
+
+def make_plain(config, tuples=()):
+    """Fields hold Python's own values, so that files and hashes are the same from NumPy's.
+
+    Those in `tuples` may be given as lists, which JSON makes of tuples, as ranges and as arrays.
+    """
+    for name, value in [*vars(config).items()]:
+        if name in tuples and isinstance(value, np.ndarray):
+            value = value.tolist()
+        if name in tuples and isinstance(value, (list, range)):
+            value = tuple(value)
+        object.__setattr__(config, name, plain(value))
+
+
+def whole(name, value):
+    """An argument that is a whole number, as Python's own."""
+    number = plain(value)
+    if type(number) is not int or not 0 <= number < 2**63:  # as far as torch counts
+        raise ValueError(f"{name} must be a whole number, at least 0, got {shown(value)}.")
+    return number
 
 
 def require_numbers(config, names, at_least, whole=False):

@@ -18,6 +18,7 @@ TRANSPOSED = ("qkv.weight", "proj.weight", "fc.weight")  # their Conv1D is (in, 
 MASKS = (".attn.bias", ".attn.masked_bias")  # no weights: the causal mask
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
 HEAD = 64  # features of a head in every size of GPT-1 and GPT-2 that was published
+SIZES = ("vocab_size", "n_layer", "n_head", "n_embd")  # n_positions is our block_size
 ONLY = "GPT.from_hf reads GPT-1 (openai-gpt) and GPT-2 (gpt2)"
 BEYOND = {  # what a configuration says → what our GPT cannot express
     "rope_theta": "rotary positions",
@@ -103,11 +104,18 @@ def _fields_of(config, folder):
     odd = [name for name in FLAGS if config.get(name)]
     odd += [] if config.get("scale_attn_weights", True) else ["scale_attn_weights=False"]
     odd += [] if activation in {*ACTIVATIONS, "gelu"} else [f"the activation {activation!r}"]
-    odd += ["n_inner"] if config.get("n_inner") not in (None, 4 * config["n_embd"]) else []
+    wide = 4 * (config.get("n_embd") or 0) or None  # None: the width is missing, said below
+    odd += ["n_inner"] if wide and config.get("n_inner") not in (None, wide) else []
     if odd:
         raise ValueError(f"{ONLY}, as they were published; {folder} has {', '.join(odd)}.")
+    missing = [name for name in (*SIZES, "n_positions") if config.get(name) is None]
+    if missing:
+        raise ValueError(
+            f"{folder / 'config.json'} must say how large the model is, and lacks "
+            f"{', '.join(missing)}: it was edited, save_pretrained(folder) writes it anew."
+        )
     return {
-        **{name: config[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")},
+        **{name: config[name] for name in SIZES},
         "block_size": config["n_positions"],
         "placement": PLACEMENT[kind],
         "norm_eps": config.get("layer_norm_epsilon", 1e-5),

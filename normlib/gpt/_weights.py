@@ -1,4 +1,4 @@
-"""How the weights of a GPT start."""
+"""How the weights of a GPT start, and which ones fit it."""
 
 import math
 
@@ -37,3 +37,25 @@ def draw_weights(model, generator):
             parameter.zero_()
     if not config.tied:
         draw(model.head.weight)
+
+
+def require_same(own, given, strict):
+    """Refuse a state of other names or shapes in one sentence: PyTorch's lists every one."""
+    names = (
+        ("missing", [name for name in own if name not in given]),
+        ("unexpected", [name for name in given if name not in own]),
+    )
+    found = [f"{len(n)} are {what} (the first is {n[0]})" for what, n in names if n and strict]
+    common = [name for name in own if name in given]
+    shapes = {name: tuple(getattr(given[name], "shape", ())) for name in common}
+    wrong = [name for name in common if shapes[name] != tuple(own[name].shape)]
+    if wrong:
+        first = f"{wrong[0]} is {shapes[wrong[0]]}, not {tuple(own[wrong[0]].shape)}"
+        found.append(f"{len(wrong)} have another shape ({first})")
+    if found:
+        fix = "no name is the same: GPT.from_hf reads Hugging Face's, rename others"
+        if common:
+            fix = "build the GPT with the GPTConfig of the model that was saved"
+        raise RuntimeError(
+            f"the state must have the {len(own)} tensors of this GPT: {', '.join(found)}; {fix}."
+        )

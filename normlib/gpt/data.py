@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
-from normlib.gpt._fields import require_kind
+from normlib.gpt._fields import no_choice, require_kind
 
 Part = Literal["train", "val"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -118,8 +118,10 @@ class Text:
         Raises
         ------
         ValueError
-            If it is too short for one block and the character after it.
+            If it is too short for one block and the character after it, or there is no such part.
         """
+        if part not in PARTS:
+            raise no_choice("part", part, PARTS)
         cut = int(TRAINING_SHARE * len(self.ids))
         ids = {"train": self.ids[:cut], "val": self.ids[cut:]}[part]
         if len(ids) <= block_size:

@@ -11,8 +11,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from normlib.gpt import _hf
-from normlib.gpt._fields import require_choice, require_flags, require_kind, require_numbers, shown
-from normlib.gpt._weights import draw_weights
+from normlib.gpt._fields import (
+    make_plain,
+    require_choice,
+    require_flags,
+    require_kind,
+    require_numbers,
+    shown,
+    whole,
+)
+from normlib.gpt._weights import draw_weights, require_same
 from normlib.gpt.norms import Norm, make_norm
 from normlib.placements import PLACEMENTS, Placement
 
@@ -102,6 +110,7 @@ class GPTConfig:
     residual_gain: float = 1.0
 
     def __post_init__(self) -> None:
+        make_plain(self)
         require_numbers(self, "vocab_size n_layer n_head n_embd block_size", at_least=1, whole=True)
         require_numbers(self, "norm_eps dropout residual_gain", at_least=0)
         require_flags(self, "qk_norm bias" if self.tie_head is None else "qk_norm bias tie_head")
@@ -275,7 +284,7 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.wte.weight
-        draw_weights(self, torch.Generator().manual_seed(seed))
+        draw_weights(self, torch.Generator().manual_seed(whole("seed", seed)))
 
     def forward(
         self, idx: torch.Tensor, targets: torch.Tensor | None = None
@@ -292,7 +301,9 @@ class GPT(nn.Module):
         Raises
         ------
         ValueError
-            If T is larger, or idx has other axes.
+            If T is larger, idx has other axes, or, on the CPU, a token is not in the vocabulary.
+        TypeError
+            If idx is no tensor, or not one of whole numbers.
         """
         _require_rows(idx)
         T = idx.shape[1]
@@ -301,7 +312,15 @@ class GPT(nn.Module):
                 f"idx must hold at most block_size = {self.config.block_size} tokens in a row, "
                 f"got {T}: cut it with idx[:, -{self.config.block_size}:]."
             )
-        x = self.wte(idx) + self.wpe.weight[:T]  # (B, T, C)
+        try:  # costs nothing, where looking at all tokens first would
+            x = self.wte(idx) + self.wpe.weight[:T]  # (B, T, C)
+        except IndexError:
+            if idx.min() >= 0 and idx.max() < self.config.vocab_size:
+                raise  # of a hook of the caller's
+            raise ValueError(
+                f"idx must hold tokens from 0 to below vocab_size = {self.config.vocab_size}, got "
+                f"{int(idx.min())} to {int(idx.max())}: encode with the text of the model."
+            ) from None
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x)
@@ -417,15 +436,14 @@ class GPT(nn.Module):
                 "the model must know its characters to write, and has none: train it on a Text, "
                 "or set model.chars to the text's."
             )
+        require_kind("prompt", prompt, str, 'give the text to continue, as "The "')
         unknown = sorted(set(prompt) - set(self.chars))
         if unknown or not prompt:
             raise ValueError(
                 f"prompt must be characters that the model knows, got {shown(prompt)}: "
                 f"write it with {self.chars!r}."
             )
-        for name, value in ("length", length), ("seed", seed):
-            if type(value) is not int or not 0 <= value < 2**63:
-                raise ValueError(f"{name} must be a whole number, at least 0, got {value!r}.")
+        length, seed = whole("length", length), whole("seed", seed)
         device = self.wte.weight.device
         idx = torch.tensor([[self.chars.index(char) for char in prompt]], device=device)
         generator = torch.Generator(device).manual_seed(seed)
@@ -505,30 +523,8 @@ class GPT(nn.Module):
             If names (only with `strict`) or shapes are others: how many, and the first of each.
         """
         if isinstance(state_dict, Mapping):
-            _require_same(self.state_dict(), state_dict, strict)
+            require_same(self.state_dict(), state_dict, strict)
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
-
-
-def _require_same(own, given, strict):
-    """Refuse a state of other names or shapes in one sentence: PyTorch's lists every one."""
-    names = (
-        ("missing", [name for name in own if name not in given]),
-        ("unexpected", [name for name in given if name not in own]),
-    )
-    found = [f"{len(n)} are {what} (the first is {n[0]})" for what, n in names if n and strict]
-    common = [name for name in own if name in given]
-    shapes = {name: tuple(getattr(given[name], "shape", ())) for name in common}
-    wrong = [name for name in common if shapes[name] != tuple(own[name].shape)]
-    if wrong:
-        first = f"{wrong[0]} is {shapes[wrong[0]]}, not {tuple(own[wrong[0]].shape)}"
-        found.append(f"{len(wrong)} have another shape ({first})")
-    if found:
-        fix = "no name is the same: GPT.from_hf reads Hugging Face's, rename others"
-        if common:
-            fix = "build the GPT with the GPTConfig of the model that was saved"
-        raise RuntimeError(
-            f"the state must have the {len(own)} tensors of this GPT: {', '.join(found)}; {fix}."
-        )
 
 
 def _require_rows(idx):
@@ -536,6 +532,10 @@ def _require_rows(idx):
         raise TypeError(
             f"idx must be a tensor of tokens (B, T), got {shown(idx)}: "
             "of a Text they are text.encode(…)[None]."
+        )
+    if idx.dtype not in (torch.int64, torch.int32):
+        raise TypeError(
+            f"idx must hold whole numbers, got a tensor of {idx.dtype}: convert it with .long()."
         )
     if idx.ndim != 2:
         raise ValueError(f"idx must be (B, T), got {tuple(idx.shape)}: one row of it is idx[None].")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from normlib.gpt._fields import require_choice, require_numbers
+from normlib.gpt._fields import make_plain, require_choice, require_numbers
 
 MOST_SEEDS = 2**32  # torch's generators take 64 bits, and those of dropout are multiples
 
@@ -71,6 +71,7 @@ class TrainConfig:
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
+        make_plain(self, tuples=("betas", "measure_at"))
         require_numbers(self, "steps warmup seed", at_least=0, whole=True)
         require_numbers(self, "batch_size log_every eval_windows", at_least=1, whole=True)
         require_numbers(self, "lr weight_decay", at_least=0)
@@ -81,9 +82,6 @@ class TrainConfig:
         number = isinstance(self.clip, (int, float)) and not isinstance(self.clip, bool)
         if self.clip is not None and not (number and 0 < self.clip < math.inf):
             raise ValueError(f"clip must be positive, got {self.clip!r}: use None for no clipping.")
-        for name in ("betas", "measure_at"):
-            if isinstance(getattr(self, name), list):  # JSON turns tuples into lists
-                object.__setattr__(self, name, tuple(getattr(self, name)))
         pair = isinstance(self.betas, tuple) and len(self.betas) == 2
         if not pair or not all(isinstance(b, (int, float)) and 0 <= b < 1 for b in self.betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, got {self.betas}.")
@@ -91,8 +89,8 @@ class TrainConfig:
         whole = isinstance(moments, tuple) and all(type(moment) is int for moment in moments)
         if not whole or not all(0 <= moment <= self.steps for moment in moments):
             raise ValueError(
-                f"measure_at must be numbers of steps from 0 to {self.steps}, got {moments!r}: "
-                "leave it out, or take more steps."
+                f"measure_at must be whole numbers of steps from 0 to {self.steps}, got "
+                f"{moments!r}: leave it out, or take more steps."
             )
         if self.weight_decay and self.optimizer == "adam":
             raise ValueError(

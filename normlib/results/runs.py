@@ -1,7 +1,7 @@
 """Run and Runs: what a training run measured, and many of them to filter and tabulate."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, overload
@@ -62,6 +62,24 @@ class Run:
         """All names that ``run[name]`` knows."""
         return [*self.model, *self.training, *(f.name for f in fields(self))]
 
+    # Without this, `in` and `list` would try run[0], run[1] and so on.
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, as a dict does."""
+        return iter(self.names())
+
+    def keys(self) -> list[str]:
+        """All names, so that ``dict(run)`` has every field."""
+        return self.names()
+
+
+def _listed(value):
+    """A tuple, range, set or array as the list that a file has of it; all else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (tuple, list, range, set, frozenset)):
+        return [_listed(v) for v in value]
+    return value
+
 
 class Runs(Sequence[Run]):
     """Runs to filter, tabulate and save; a sequence that does not change.
@@ -70,6 +88,11 @@ class Runs(Sequence[Run]):
     ----------
     runs : iterable of Run
         In the order in which tables and filters shall keep them.
+
+    Raises
+    ------
+    TypeError
+        If it is a single run, or holds anything but runs.
 
     Examples
     --------
@@ -81,7 +104,17 @@ class Runs(Sequence[Run]):
     """
 
     def __init__(self, runs: Iterable[Run]) -> None:
+        if isinstance(runs, Run):
+            raise TypeError("runs must be a list of Run, got a single Run: write Runs([run]).")
+        if not isinstance(runs, Iterable):
+            raise TypeError(f"runs must be a list of Run, got {runs!r:.60}: write Runs([run]).")
         self._runs = tuple(runs)
+        for run in self._runs:
+            if not isinstance(run, Run):
+                raise TypeError(
+                    f"runs must be a list of Run, got one that holds {run!r:.60}: train returns "
+                    "a Run, sweep and load_results return Runs."
+                )
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -99,7 +132,7 @@ class Runs(Sequence[Run]):
         return f"<{len(self)} runs, {diverged} diverged>"
 
     def filter(self, **wanted: object) -> "Runs":
-        """Keep the runs in which every named field has the given value.
+        """Keep the runs in which every named field has the given value, one for each field.
 
         Raises
         ------
@@ -111,22 +144,41 @@ class Runs(Sequence[Run]):
         kept = self
         for name, value in wanted.items():
             seen = kept.distinct(name)
-            if value not in seen:
+            one = _listed(value)
+            if one not in map(_listed, seen):
+                if isinstance(one, list) and any(v in seen for v in one):
+                    raise ValueError(
+                        f"filter takes one value for a field, got {name}={value!r}: filter for "
+                        f"each, or write Runs(run for run in runs if run[{name!r}] in {one})."
+                    )
                 raise ValueError(f"no run has {name}={value!r}: there are {seen}.")
-            kept = Runs(run for run in kept if run[name] == value)
+            kept = Runs(run for run in kept if _listed(run[name]) == one)
         return kept
 
     def distinct(self, name: str) -> list:
         """All values of a field, each once, sorted if they can be."""
-        seen = []
+        seen: list[Any] = []
         for run in self:
-            if run[name] not in seen:
+            if _listed(run[name]) not in map(_listed, seen):
                 seen.append(run[name])
         return sorted(seen) if all(isinstance(v, (int, float)) for v in seen) else seen
 
     def values(self, name: str) -> np.ndarray:
-        """A field of every run as an array; nan for None."""
-        return np.array([math.nan if run[name] is None else run[name] for run in self])
+        """A field of every run as an array; nan for None.
+
+        Raises
+        ------
+        ValueError
+            If it holds lists of different lengths, as the curves of runs that diverged.
+        """
+        values = [math.nan if run[name] is None else run[name] for run in self]
+        try:
+            return np.array(values)
+        except ValueError:
+            raise ValueError(
+                f"values must be of one shape to be an array, {name!r} holds lists of different "
+                f"lengths: take [run[{name!r}] for run in runs]."
+            ) from None
 
     def table(self, rows: str, columns: str, value: str = "val_loss") -> Table:
         """Mean ± standard deviation of `value`, the number of runs, and how many diverged.
@@ -145,9 +197,13 @@ class Runs(Sequence[Run]):
             runs that did not diverge, and the cell says how many did.
         """
         down, across = self.distinct(rows), self.distinct(columns)
+        placed = [(run, _listed(run[rows]), _listed(run[columns])) for run in self]
         cells = [
-            [cell([r for r in self if r[rows] == a and r[columns] == b], value) for b in across]
-            for a in down
+            [
+                cell([r for r, *place in placed if place == [a, b]], value)
+                for b in map(_listed, across)
+            ]
+            for a in map(_listed, down)
         ]
         varying = [name for name in self._configured() if len(self.distinct(name)) > 1]
         over = [name for name in varying if name not in (rows, columns)]

@@ -78,6 +78,11 @@ def cell(runs, value):
     """Summarize some runs; the sample standard deviation, so nan for fewer than two."""
     numbers = [run[value] for run in runs if not run.diverged]
     for number in numbers:
+        if number is None:
+            raise TypeError(
+                f"value must be a number in every run that did not diverge, {value!r} holds None: "
+                "leave those runs out, or take another field."
+            )
         if not isinstance(number, (int, float)):
             raise TypeError(
                 f"value must be a field that is a number, {value!r} holds {number!r:.40}: "

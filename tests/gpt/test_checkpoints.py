@@ -3,7 +3,9 @@
 import json
 import pickle
 from dataclasses import asdict, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, load_file, save, save_file
@@ -132,6 +134,9 @@ def test_what_cannot_be_written_is_refused(options, message):
         model.write("the")
     model.chars = TEXT.chars
     assert model.write("the", length=0) == "the"
+    assert model.write("the", np.int64(3), seed=np.int64(5)) == model.write("the", 3, seed=5)
+    with pytest.raises(TypeError, match="prompt must be a str, got None: give the text"):
+        model.write(None)
     with pytest.raises(ValueError, match=message):
         model.write(**{"prompt": "the"} | options)
 
@@ -184,7 +189,11 @@ def test_a_short_name_is_looked_up_beside_the_module(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no model 'cat': there are none; a file of your own"):
         load_model("cat")
     saved(tmp_path)
-    assert load_model("cat").chars == TEXT.chars
+    assert load_model("cat").chars == load_model(Path("cat")).chars == TEXT.chars
+    with pytest.raises(TypeError, match="name_or_path must be a str or PathLike, got None: try"):
+        load_model(None)
+    with pytest.raises(TypeError, match="path must be a str or PathLike, got None: name a file"):
+        save_model(GPT(MODEL), None, TEXT)
     with pytest.raises(ValueError, match="no model 'dog': there are cat; a file of your own"):
         load_model("dog")
 

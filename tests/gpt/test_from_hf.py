@@ -113,6 +113,12 @@ def test_what_cannot_be_expressed_is_said_in_one_sentence(fields, words, tmp_pat
     assert "\n" not in str(caught.value)
 
 
+def test_a_configuration_without_sizes_says_which(tmp_path):
+    config(tmp_path, model_type="gpt2", n_inner=30, n_embd=None, n_head=2)
+    with pytest.raises(ValueError, match="and lacks vocab_size, n_layer, n_embd, n_positions: it"):
+        GPT.from_hf(tmp_path)
+
+
 def test_a_folder_that_is_none_or_not_whole_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder .*missing: save_pretrained"):
         GPT.from_hf(tmp_path / "missing")

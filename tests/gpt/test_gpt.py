@@ -1,5 +1,6 @@
 """The GPT against foreign code and its own formulas: outputs, causality, dropout, sampling."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -233,6 +234,15 @@ def test_what_cannot_be_sampled_or_read_is_refused():
             model.generate(tokens(1, 3), 1, temperature=temperature)
     with pytest.raises(ValueError, match="at most block_size = 6 tokens in a row, got 7"):
         model(tokens(1, 7))
+    for token in (-1, 500):
+        with pytest.raises(ValueError, match=f"below vocab_size = .*got {token} to {token}: enc"):
+            model(torch.tensor([[token]]))
+    with pytest.raises(TypeError, match=r"whole numbers, got .*float32: convert it with .long\(\)"):
+        model(torch.tensor([[1.0]]))
+    for seed in (-1, 0.5, "1"):
+        with pytest.raises(ValueError, match=f"seed must be a whole number, .*got {seed!r}"):
+            GPT(tiny(), seed=seed)
+    assert torch.equal(GPT(tiny(), seed=np.int64(1)).wte.weight, GPT(tiny(), 1).wte.weight)
     for call in (model, lambda idx: model.generate(idx, 1)):
         with pytest.raises(ValueError, match=r"idx must be \(B, T\), got \(3,\): .*idx\[None\]"):
             call(tokens(1, 3)[0])

@@ -216,6 +216,8 @@ def test_a_part_must_hold_one_block_and_the_character_after_it():
         text.split("train", 36)
     with pytest.raises(ValueError, match=r"has 0 characters, .*: take a longer text\.$"):
         Text("a").split("train", 1)
+    with pytest.raises(ValueError, match="part must be one of train, val; got 'test'"):
+        text.split("test", 3)
 
 
 def test_targets_are_one_character_later():

@@ -1,11 +1,14 @@
 """The configuration of a training: its schedule, and what is refused with which words."""
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
-from normlib.gpt import GPTConfig, Text, TrainConfig, Trainer, learning_rate, train
+from normlib.gpt import GPTConfig, Text, TrainConfig, Trainer, grid, learning_rate, train
+from normlib.gpt.jobs import hashed
 
 TEXT = Text("the cat sat on the mat. " * 40, name="cat")
 QUICK = TrainConfig(steps=6, batch_size=4, eval_windows=20)
@@ -75,3 +78,22 @@ def test_what_does_not_fit_together_is_refused():
         train(tiny(), QUICK, TEXT, ["grad_norm", "rms"])
     with pytest.raises(ValueError, match="the val part .* too few for block_size=96"):
         train(tiny(block_size=96), QUICK, TEXT)
+
+
+def test_numbers_of_numpy_are_pythons_own_in_a_configuration():
+    given = {"steps": np.int64(200), "lr": np.float32(0.5), "clip": np.float32(1)}
+    given |= {"betas": np.array([0.5, 0.75]), "measure_at": tuple(np.arange(0, 200, 50))}
+    plain = {"lr": 0.5, "clip": 1.0, "betas": (0.5, 0.75), "measure_at": (0, 50, 100, 150)}
+    for moments in (given["measure_at"], range(0, 200, 50), np.arange(0, 200, 50)):
+        config = TrainConfig(**given | {"measure_at": moments})
+        assert config == TrainConfig(**plain)
+        assert json.dumps(asdict(config)) == json.dumps(asdict(TrainConfig(**plain)))
+        assert hashed(asdict(config)) == hashed(asdict(TrainConfig(**plain)))
+    model = GPTConfig(vocab_size=np.int32(9), n_head=np.int64(2), dropout=np.float32(0.5))
+    assert repr(model) == repr(GPTConfig(vocab_size=9, n_head=2, dropout=0.5))
+    assert [type(one.seed) for one in grid(TrainConfig(), seed=np.arange(3))] == [int] * 3
+    (only,) = grid(GPTConfig(vocab_size=9), placement=np.array(["post"]))
+    assert type(only.placement) is str
+    for wrong in ({"seed": np.True_}, {"clip": np.True_}, {"measure_at": np.array([1.0])}):
+        with pytest.raises((TypeError, ValueError), match=f"^{next(iter(wrong))} must be"):
+            TrainConfig(**wrong)

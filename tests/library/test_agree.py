@@ -5,6 +5,7 @@ from html import unescape
 
 import numpy as np
 import pytest
+import torch
 
 import normlib as nl
 from contract import in_chapter_form
@@ -48,6 +49,23 @@ def wrong_layer_norms():
 def test_a_wrong_function_is_refused_with_the_table(slip):
     with pytest.raises(Disagreement, match="✗"):
         nl.agrees("layer_norm", wrong_layer_norms()[slip])
+
+
+def test_a_wrong_shape_is_said_before_the_table():
+    right = in_chapter_form("layer_norm")
+    with pytest.raises(
+        Disagreement, match=r"has shape \(2, 3, 4, 6\) and should have \(3, 4, 6\)\."
+    ):
+        nl.agrees("layer_norm", lambda *args: (right(*args), args[0]))
+
+    def swapped(*args):
+        y, vjp = in_chapter_form("layer_norm_vjp")(*args)
+        return y, lambda dy: vjp(dy)[::-1]
+
+    with pytest.raises(
+        Disagreement, match=r"gradient 1 has shape \(6,\) and should have \(3, 4, 6\)"
+    ):
+        nl.agrees("layer_norm_vjp", swapped)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +124,52 @@ def test_it_works_without_torch(monkeypatch):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="layer_norm, layer_norm_vjp, rms_norm"):
         nl.agrees("layernorm", in_chapter_form("layer_norm"))
+
+
+def test_a_function_that_is_none_and_exchanged_arguments_are_said():
+    right = in_chapter_form("layer_norm")
+    with pytest.raises(TypeError, match=r"^the name comes first: nl.agrees\('layer_norm', f\)\.$"):
+        nl.agrees(right, "layer_norm")
+    for wrong, kind in (None, "None"), (np.ones(3), "a value of type ndarray"):
+        with pytest.raises(TypeError, match=f"mine must be a function, got {kind}: .*parentheses"):
+            nl.agrees("layer_norm", wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda y: None, "the result of layer_norm must be .* got None: is return missing"),
+        (
+            lambda y: (y, None),
+            "must be an array of numbers, got a value of type tuple of 2: return",
+        ),
+        (lambda y: torch.tensor(y).bfloat16(), r"torch.bfloat16, which has no NumPy .*\.float\(\)"),
+    ],
+)
+def test_what_is_no_array_is_said(change, words):
+    right = in_chapter_form("layer_norm")
+    with pytest.raises(Disagreement, match=words):
+        nl.agrees("layer_norm", lambda *args: change(right(*args)))
+
+
+def test_a_tensor_with_a_gradient_is_an_array():
+    right = in_chapter_form("layer_norm")
+    assert nl.agrees("layer_norm", lambda *a: torch.tensor(right(*a), requires_grad=True)).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda g: None, "vjp of layer_norm_vjp must return .* a tuple, got None: is return miss"),
+        (lambda g: g[0], r"as a tuple, got a value of type ndarray: write \(dx,\)"),
+        (lambda g: g[:2], "must return a tuple of 3, .*, got a tuple of 2"),
+        (lambda g: (None, *g[1:]), "gradient 1 of layer_norm_vjp must be .* got None"),
+    ],
+)
+def test_gradients_that_are_none_or_too_few_are_said(change, words):
+    def wrong(*args):
+        y, vjp = in_chapter_form("layer_norm_vjp")(*args)
+        return y, lambda dy: change(vjp(dy))
+
+    with pytest.raises(Disagreement, match=words):
+        nl.agrees("layer_norm_vjp", wrong)

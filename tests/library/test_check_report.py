@@ -146,7 +146,9 @@ def test_an_answer_that_resists_reading_is_survived():
 
     assert "a Resists" in repr(nl.check(lambda *args: Resists(), "layer_norm"))
     bfloat16 = torch.zeros(2, dtype=torch.bfloat16)  # NumPy has no such numbers
-    assert "a Tensor" in repr(nl.check(lambda *args: bfloat16, "layer_norm"))
+    said = repr(nl.check(lambda *args: bfloat16, "layer_norm"))
+    assert "a tensor of torch.bfloat16, which has no NumPy form: convert it with .float()." in said
+    assert "a Tensor" in repr(nl.check(lambda *args: bfloat16.to_sparse(), "layer_norm"))
 
 
 def test_the_readers_warnings_are_silent_and_prints_are_not(capsys):

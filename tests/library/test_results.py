@@ -58,6 +58,36 @@ def test_a_filter_keeps_what_has_all_values_in_order():
     assert len(SOME.filter(tie_head=None)) == 7
 
 
+def test_a_run_is_read_like_a_dict_and_is_no_list_of_runs():
+    one = run(seed=4)
+    assert "lr" in one
+    assert "sead" not in one
+    assert list(one) == one.names()
+    assert dict(one)["seed"] == 4
+    with pytest.raises(TypeError, match=r"got a single Run: write Runs\(\[run\]\)"):
+        Runs(one)
+    with pytest.raises(TypeError, match="must be a list of Run, got one that holds 1: "):
+        Runs([one, 1])
+    with pytest.raises(TypeError, match="must be a list of Run, got None"):
+        Runs(None)
+
+
+def test_a_filter_takes_one_value_and_a_tuple_is_a_list():
+    for several in ([0, 1], (0, 7), range(2), np.arange(2)):
+        with pytest.raises(ValueError, match=r"filter takes one value for a field, got seed="):
+            SOME.filter(seed=several)
+    as_tuple = dataclasses.replace(SOME[0], training=SOME[0].training | {"betas": (0.9, 0.95)})
+    both = Runs([SOME[0], as_tuple])
+    for betas in ((0.9, 0.95), [0.9, 0.95]):
+        assert [*both.filter(betas=betas)] == [*both]
+    assert both.distinct("betas") == [[0.9, 0.95]]
+    for some in (both, both[::-1]):
+        assert some.table("betas", "lr").cells[0][0].n == 2
+        assert some.table("lr", "betas").cells[0][0].n == 2
+    with pytest.raises(ValueError, match=r"no run has betas=\(0.8, 0.9\): there are \[\[0.9"):
+        both.filter(betas=(0.8, 0.9))
+
+
 def test_a_filter_says_which_values_and_fields_there_are():
     with pytest.raises(ValueError, match=r"no run has lr=0.1: there are \[0.001, 0.01\]"):
         SOME.filter(lr=0.1)
@@ -78,6 +108,9 @@ def test_distinct_values_come_once_numbers_sorted():
 def test_values_are_an_array_with_nan_for_none():
     np.testing.assert_array_equal(SOME.values("val_loss"), [2, 3, 4, np.nan, 1.5, np.nan, np.nan])
     assert SOME.values("placement")[4] == "pre"
+    shorter = dataclasses.replace(SOME[0], loss=[3.0])
+    with pytest.raises(ValueError, match=r"'loss' holds lists of different lengths: take \[run\["):
+        Runs([SOME[0], shorter]).values("loss")
 
 
 def test_runs_are_a_sequence_that_counts_the_diverged():
@@ -116,6 +149,9 @@ def test_a_table_is_of_numbers():
     for value in ("loss", "placement"):
         with pytest.raises(TypeError, match=f"'{value}' holds .*: try 'val_loss'"):
             SOME.table("placement", "lr", value)
+    lacking = Runs([*SOME, dataclasses.replace(SOME[0], val_loss=None)])
+    with pytest.raises(TypeError, match="'val_loss' holds None: leave those runs out"):
+        lacking.table("placement", "lr")
 
 
 class Tags(HTMLParser):

@@ -1,6 +1,7 @@
 """Trained models as files: weights, configuration and characters, and no code that could run."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,7 @@ def _require_unchanged(model):
 
 def named(path: str | Path) -> Path:
     """The path of a file of weights, if it ends as one."""
+    require_kind("path", path, (str, os.PathLike), f"name a file that ends in {SUFFIX}")
     if Path(path).suffix != SUFFIX:
         raise ValueError(f"a file of weights ends in {SUFFIX}, got {str(path)!r}: add it.")
     return Path(path)
@@ -175,9 +177,12 @@ def named(path: str | Path) -> Path:
 
 def _found(name_or_path):
     """The file of a name or path."""
+    require_kind(
+        "name_or_path", name_or_path, (str, os.PathLike), 'try load_model("pre"), or a file'
+    )
     shipped = sorted(path.stem for path in HERE.glob(f"*{SUFFIX}"))
     path = Path(name_or_path)
-    if name_or_path in shipped:
+    if str(name_or_path) in shipped:
         return HERE / f"{name_or_path}{SUFFIX}"
     if path.suffix != SUFFIX:
         raise ValueError(
