@@ -31,6 +31,27 @@ class SearchCompounds(SearchEnglish):
         return [*super().split(input), *joined, *parted]
 
 
+class Figure(nodes.General, nodes.Element):
+    """The HTML of an interactive figure, which is not searched.
+
+    Sphinx indexes what is raw; but the sentence that stands in for a figure is seen by nobody who
+    has scripts, and to search is to have them.
+    """
+
+
+def set_figures_apart(app, doctree, docname):
+    """Exchange what is raw for a `Figure` where it is one; the notebooks have been made before."""
+    if app.builder.format == "html":
+        for raw in [*doctree.findall(nodes.raw)]:
+            if 'class="normlib-figure"' in raw.astext():
+                raw.replace_self(Figure(html=raw.astext()))
+
+
+def write_figure(writer, node):
+    writer.body.append(node["html"])
+    raise nodes.SkipNode
+
+
 def words(node):
     """The text of a node, without what is not text; a fraction or a root is three dots."""
     if isinstance(node, nodes.Text | addnodes.desc_signature):
@@ -64,5 +85,7 @@ def write_texts(app, pagename, templatename, context, doctree):
 
 def setup(app):
     languages["en"] = SearchCompounds
+    app.add_node(Figure, html=(write_figure, None))
+    app.connect("doctree-resolved", set_figures_apart, priority=950)
     app.connect("html-page-context", write_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -64,10 +64,10 @@
     if (!item.querySelector("span")) item.append(excerpt(text));
   };
 
-  /** Complete a result; a click that comes earlier waits for it, for two seconds at most. */
+  /** Complete a result; a click that comes earlier waits for it, for five seconds at most. */
   const receive = (item) => {
     const link = item.querySelector("a");
-    const ready = Promise.race([complete(item), new Promise((done) => setTimeout(done, 2000))]);
+    const ready = Promise.race([complete(item), new Promise((done) => setTimeout(done, 5000))]);
     const wait = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab is opened now
       event.preventDefault();
