@@ -13,7 +13,7 @@ RATES = [2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
 
 
 def pairs(vocab_size):
-    """Two initializations, with and without each help, six rates, three seeds of each."""
+    """Two initializations, with and without each help, seven rates, three seeds of each."""
     model = GPTConfig(vocab_size=vocab_size, placement="none")
     training = TrainConfig(
         steps=2000, batch_size=8, decay="cosine", log_every=100, measure_at=MOMENTS

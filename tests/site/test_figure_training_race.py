@@ -180,6 +180,7 @@ def test_out_of_sight_and_in_a_hidden_tab_nothing_trains(live):
     ("workers", "wasm"),
     [
         (False, False),
+        pytest.param(True, True, marks=pytest.mark.slow),
         pytest.param(True, False, marks=pytest.mark.slow),
         pytest.param(False, True, marks=pytest.mark.slow),
     ],
