@@ -7,7 +7,7 @@ from normlib.placements import PLACEMENTS
 from normlib.widgets import _modules
 
 EXPORTED = """createNumbers, createGPT, createDigits, drawNoise, drawUnits, chance, learningRate,
-    nextToken, raceArm, unitsOf, driftOf, gradientShift, lossRange, histogramsOf"""
+    nextToken, raceArm, startArm, unitsOf, driftOf, gradientShift, lossRange, histogramsOf"""
 # Numbers of a network by the names of its parameters, and back.
 HANDS = """
 const read = ({ F, params }, place = "at") =>
@@ -21,7 +21,7 @@ def open_lab(browser):
     """A page that has what the workers of the figures compute with, as `lab`."""
     page = browser.new_page()
     modules, seen = [], set()
-    for file in ("training_race_arm", "covariate_shift_arm"):
+    for file in ("training_race_arm", "covariate_shift_arm", "trainer"):
         modules += _modules._with_imports(file, seen)
     code = "\n".join(modules)
     page.add_script_tag(content=f"{code}{HANDS}window.lab = {{ {EXPORTED}, read, write, floats }};")

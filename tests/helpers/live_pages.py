@@ -9,6 +9,12 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">{csp}<title>A fig
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script>{script}</script><main>{place}</main><div style="height: 3000px"></div></html>"""
 CSP = '<meta http-equiv="Content-Security-Policy" content="script-src \'unsafe-inline\' {sources}">'
+# All that it has said, also what stood there for a moment only.
+HEAR = """(root) => {
+    const says = root.querySelector(".nl-says"), hear = () => heard.push(says.innerText);
+    window.heard = [];
+    new MutationObserver(hear).observe(says, { childList: true, subtree: true });
+}"""
 # What a policy must name for a figure to train in workers, and in WebAssembly.
 WORKERS, WASM = "blob:", "'wasm-unsafe-eval'"
 
@@ -20,8 +26,9 @@ class Live:
         self.page = page
         self.host = page.locator(f'.normlib-figure[data-figure="{name}"]')
         self.root = self.host.locator(".nl")
-        self.faults = []
+        self.faults, self.workers = [], []  # also those that have ended
         page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("worker", lambda worker: self.workers.append(worker))
 
     def get(self, trait):
         return self.host.evaluate("(el, name) => el.model.get(name)", trait)
@@ -40,6 +47,22 @@ class Live:
 
     def said(self):
         return self.root.locator(".nl-says").inner_text()
+
+    def ever(self, words, seconds=60):
+        """Wait until it has said these words, and be it for a moment."""
+        self.until(lambda: any(words in said for said in self.page.evaluate("heard")), seconds)
+
+    def still(self, read):
+        """Wait until half a second changes nothing any more; what is read then."""
+        seen = []
+
+        def same():
+            self.page.wait_for_timeout(500)
+            seen.append(read())
+            return seen[-2:-1] == seen[-1:]
+
+        self.until(same)
+        return seen[-1]
 
     def until(self, true, seconds=60):
         """Wait until something is true; what it last was, else."""
@@ -60,4 +83,5 @@ def open_live(context, folder, name, traits=None, sources=None):
     live = Live(page, name)
     page.goto(file.as_uri())
     page.wait_for_selector(".normlib-figure[data-mounted]")
+    live.root.evaluate(HEAR)
     return live

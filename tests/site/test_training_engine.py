@@ -117,23 +117,71 @@ def test_a_text_is_continued_as_in_pytorch(lab):
     assert lab.evaluate(code, given) == there
 
 
-@pytest.mark.parametrize("slice_ms", [0.01, 1e9])
+# All that an arm says, by slices of work. Each look at the clock takes a millisecond, anywhere.
+SLICES = """({ config, slice_ms }) => {
+    const now = performance.now, calls = [];
+    let clock = 0;
+    performance.now = () => clock++;
+    const arm = lab.raceArm((message) => calls.at(-1).push(message));
+    const read = { text: "an abbacab".repeat(90), chars: " abcn", prompt: "an", share: 0.9 };
+    arm.hear({ plan: { config, seed: 1, lr: 0.002, warmup: 0, total: 40, ...read } });
+    arm.hear({ until: 7 });
+    do calls.push([]); while (arm.work(slice_ms));
+    performance.now = now;
+    return calls;
+}"""
+
+
+def slices(lab, slice_ms):
+    """What an arm of seven steps says in each of its slices of work."""
+    config = in_page(GPTConfig(**{**TINY, "vocab_size": 5}), 4)
+    return lab.evaluate(SLICES, {"config": config, "slice_ms": slice_ms})
+
+
+@pytest.mark.parametrize("slice_ms", [1.5, 1e9])
 def test_an_arm_has_told_every_loss_when_it_tells_its_end(lab, slice_ms):
     """The page stops an arm at its end: what it has not told by then is never heard."""
-    code = """({ config, slice_ms }) => {
-        const told = [], arm = lab.raceArm((message) => told.push(message));
-        const read = { text: "an abbacab".repeat(90), chars: " abcn", prompt: "an", share: 0.9 };
-        arm.hear({ plan: { config, seed: 1, lr: 0.002, warmup: 0, total: 40, ...read } });
-        arm.hear({ until: 7 });
-        while (arm.work(slice_ms));
-        const end = told.findIndex((message) => "reached" in message);
-        const losses = told.slice(0, end).flatMap((message) => message.losses ?? []);
-        return { ...told[end], told: losses.length };
-    }"""
-    config = in_page(GPTConfig(**{**TINY, "vocab_size": 5}), 4)
-    end = lab.evaluate(code, {"config": config, "slice_ms": slice_ms})
-    assert end["told"] == end["reached"] == 7
-    assert 0 < end["val"] < 3
+    told = list(itertools.chain(*slices(lab, slice_ms)))
+    end = next(i for i, message in enumerate(told) if "reached" in message)
+    losses = [loss for message in told[:end] for loss in message.get("losses", [])]
+    assert len(losses) == told[end]["reached"] == 7
+    assert 0 < told[end]["val"] < 3
+
+
+def test_a_slice_of_work_ends_when_its_time_is_over(lab):
+    """Nobody's click waits for more than a step, a letter or a batch beyond it."""
+    one_each = slices(lab, 1.5)
+    steps = [message["losses"] for said in one_each for message in said if "losses" in message]
+    assert [len(losses) for losses in steps] == [1] * 7
+    texts = [message["text"] for said in one_each for message in said if "text" in message]
+    assert len(one_each) > 7 + sum(map(len, texts)) + 256 // 4
+    assert len(slices(lab, 1e9)) == 1
+
+
+def test_where_no_worker_starts_the_page_is_heard_between_two_slices(lab):
+    order = lab.evaluate("""async () => {
+        const order = [], Real = window.Worker, { port1, port2 } = new MessageChannel();
+        port2.onmessage = ({ data }) => order.push(`heard ${data}`);
+        window.Worker = class { constructor() { throw new Error("no"); } };
+        let at = 0;
+        const make = () => ({
+            hear: () => {},
+            work(ms) {
+                order.push(`work ${++at} ${ms}`);
+                port1.postMessage(at);
+                return at < 10;
+            },
+        });
+        await new Promise((done) => {
+            port2.addEventListener("message", ({ data }) => data === 10 && done());
+            lab.startArm([], make, {}, () => {});
+        });
+        window.Worker = Real;
+        return order;
+    }""")
+    for turn in range(1, 10):
+        assert order.index(f"work {turn} 6") < order.index(f"heard {turn}")
+        assert order.index(f"heard {turn}") < order.index(f"work {turn + 1} 6")
 
 
 @pytest.mark.parametrize("wasm", [True, False])
