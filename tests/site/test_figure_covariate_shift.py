@@ -174,31 +174,33 @@ def test_the_first_layer_has_none_below(figure):
 def test_it_plays_pauses_and_stops_at_the_end(figure):
     one = figure(NAME, traits={"step": 0})
     button = one.root.get_by_role("button", name="Play")
-    button.click()
-    one.rest()
-    one.root.get_by_role("button", name="Pause").click()
-    paused = one.get("step")
-    assert 3 < paused < STEPS[-3]
-    one.rest()
-    assert one.get("step") == paused
-    one.set(step=STEPS[-3])
-    button.click()
-    one.rest()
-    assert one.get("step") == STEPS[-1]
-    assert one.root.get_by_role("button", name="Play").is_visible()
-    button.click()  # from the start again
-    one.settle()
-    assert one.get("step") < 5
+    with one.held():
+        button.click()
+        one.rest()
+        one.root.get_by_role("button", name="Pause").click()
+        paused = one.get("step")
+        assert 3 < paused < STEPS[-3]
+        one.rest()
+        assert one.get("step") == paused
+        one.set(step=STEPS[-3])
+        button.click()
+        one.rest()
+        assert one.get("step") == STEPS[-1]
+        assert one.root.get_by_role("button", name="Play").is_visible()
+        button.click()  # from the start again
+        one.settle()
+        assert one.get("step") < 5
 
 
 def test_with_less_motion_it_plays_in_a_few_jumps(figure):
     one = figure(NAME, traits={"step": 0}, reduced_motion="reduce")
-    one.root.get_by_role("button", name="Play").click()
-    one.settle()
     seen = {0}
-    while one.root.get_by_role("button", name="Pause").is_visible():
-        one.page.clock.run_for(50)
-        seen.add(one.get("step"))
+    with one.held():
+        one.root.get_by_role("button", name="Play").click()
+        one.settle()
+        while one.root.get_by_role("button", name="Pause").is_visible():
+            one.page.clock.run_for(50)
+            seen.add(one.get("step"))
     assert sorted(seen) == sorted({*STEPS[::4], STEPS[-1]})
 
 

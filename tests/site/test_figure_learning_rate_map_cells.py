@@ -29,15 +29,17 @@ def test_a_cell_opens_into_its_curves_and_closes(figure):
     node = cell(fig, "peri", 2)
     small = node.locator(".spark path").get_attribute("d")
     assert small.count("M") == len(runs_of("peri", 2))
-    node.click()
-    fig.settle()
     grow = fig.root.locator(".grow")
-    first = grow.bounding_box()
-    assert grow.locator("path").get_attribute("d") == small
-    fig.page.clock.run_for(150)
-    assert grow.bounding_box()["width"] > first["width"] > node.bounding_box()["width"]
-    fig.rest(600)
-    assert not grow.is_visible()
+    with fig.held():
+        node.click()
+        fig.settle()
+        first = grow.bounding_box()
+        assert grow.locator("path").get_attribute("d") == small
+        fig.page.clock.run_for(150)
+        assert grow.bounding_box()["width"] > first["width"] > node.bounding_box()["width"]
+        fig.page.clock.run_for(350)
+        assert not grow.is_visible()
+    fig.rest()
     assert fig.get("opened") is True
     assert where(fig) == ("peri", 2, 100)
     assert fig.root.locator(".open b").first.inner_text() == "Peri, rate 0.002"
