@@ -20,7 +20,22 @@ NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
 OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
 HEAVIEST = 450  # KB of a chapter beside its images, as a web server sends it: text compressed
 # A picture waits until it comes near; what is its width then?
-LOADED = "(img) => ((img.loading = 'eager'), img.decode().then(() => img.naturalWidth, () => 0))"
+SHOWN_WRONGLY = """async () => {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const seen = (node) => node?.checkVisibility();
+    const width = (img) => {
+        img.loading = "eager";
+        return img.decode().then(() => img.naturalWidth, () => 0);
+    };
+    const wrong = [];
+    for (const figure of document.querySelectorAll("article figure")) {
+        const shown = [...figure.querySelectorAll("img")].filter(seen), [img] = shown;
+        const right = shown.length === 1 && img.src.endsWith(".dark.svg") === dark
+            && await width(img) && seen(figure.querySelector("figcaption"));
+        if (!right) wrong.push(figure.id);
+    }
+    return wrong;
+}"""
 
 
 @pytest.fixture
@@ -105,19 +120,7 @@ def widths_that_scroll_sideways(page):
 
 def figures_not_shown_once(page):
     """Figures whose picture of this theme is not the only one to be seen."""
-    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    found = []
-    for figure in page.locator("article figure").all():
-        shown = [img for img in figure.locator("img").all() if img.is_visible()]
-        good = (
-            len(shown) == 1
-            and shown[0].get_attribute("src").endswith(".dark.svg") == dark
-            and shown[0].evaluate(LOADED) > 0
-            and figure.locator("figcaption").is_visible()
-        )
-        if not good:
-            found.append(figure.get_attribute("id"))
-    return found
+    return page.evaluate(SHOWN_WRONGLY)
 
 
 def outputs_on_another_ground(page):
