@@ -10,15 +10,18 @@ import maths_font
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fontTools.ttLib import TTFont
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from browsing import BUILD, hear_faults, pages
 from chapters import CHAPTERS, PAGES
+from figures import DRAWN
 from narrow import cut_without_a_cue, labels_too_small, numbers_of_a_program
 from visits import VISITS, every_visit
 
 NAMES = [f"book/{path.stem}" for path in PAGES] + ["search", "genindex"]
 OUTSIDE_OF_CODE, CODE = {"exclude": ["pre"]}, {"include": ["pre"]}
 HEAVIEST = 450  # KB of a chapter beside its images, as a web server sends it: text compressed
+FITS = "document.documentElement.scrollWidth <= window.innerWidth"
 # A picture waits until it comes near; what is its width then?
 SHOWN_WRONGLY = """async () => {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
@@ -112,9 +115,12 @@ def widths_that_scroll_sideways(page):
     found = []
     for narrow in {1280: (1280, 768), 390: (390, 320)}[width]:
         page.set_viewport_size({"width": narrow, "height": height})
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        try:  # a figure needs a moment to follow
+            page.wait_for_function(FITS, timeout=5000)
+        except PlaywrightTimeout:
             found.append(narrow)
     page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(DRAWN)
     return found
 
 
