@@ -1,4 +1,4 @@
-"""What do the interactive figures cost? Their size, their script per interaction, axe's findings.
+"""What do the interactive figures cost? Size, script per interaction, waiting, axe's findings.
 
 python benchmarks/figures.py   measures on the built book, writes figures.json, prints a table
 """
@@ -22,6 +22,7 @@ RESULTS = HERE / "figures.json"
 sys.path.insert(0, str(HERE.parent / "tests" / "helpers"))
 from browsing import BUILD, launch  # noqa: E402
 from figures import bare_page, put, sizes  # noqa: E402
+from live_pages import WASM, open_live  # noqa: E402
 
 ROUNDS, WARM_UP = 200, 20
 BUDGET = {"code_kb": 12, "data_kb": 40, "script_ms": 4, "axe": 0}
@@ -34,6 +35,20 @@ ACT = """(root, [first, second]) => {
     if (node.type !== "range") return node.click();
     node.value = +node.min + second * (node.max - node.min);
     node.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+# How long the page takes to hear of something that happens, forty times.
+WAITS = """async () => {
+    const waits = [];
+    for (let i = 0; i < 40; i++) {
+        const begin = performance.now(), { port1, port2 } = new MessageChannel();
+        await new Promise((done) => {
+            port2.onmessage = done;
+            port1.postMessage(0);
+        });
+        waits.push(performance.now() - begin);
+        await new Promise((done) => setTimeout(done, 30));
+    }
+    return waits.sort((a, b) => a - b);
 }"""
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -59,6 +74,17 @@ def metric(wire):
     """Seconds that the page has spent in script so far."""
     metrics = wire.send("Performance.getMetrics")["metrics"]
     return next(m["value"] for m in metrics if m["name"] == "ScriptDuration")
+
+
+def waits(browser, folder, size, sources=None):
+    """Milliseconds that nine of ten controls wait at most while three models of the race train."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    race = open_live(context, folder, "TrainingRace", {"size": size}, sources)
+    race.button("Nobody: train").click()
+    race.ever("a second")
+    found = race.page.evaluate(WAITS)
+    context.close()
+    return round(found[int(0.9 * len(found))], 1)
 
 
 def measure(browser, folder):
@@ -91,6 +117,10 @@ def measure(browser, folder):
         "interactions": ROUNDS,
         "budget": BUDGET,
         "results": results,
+        "wait_ms": {
+            "in workers, the chapter's model": waits(browser, folder, "chapter"),
+            "on the page's own thread, a smaller one": waits(browser, folder, "small", WASM),
+        },
     }
 
 
@@ -110,6 +140,10 @@ def table(record):
         "Gzipped, the code without the shared core; the main thread's own time in script, until "
         f"the next frame is drawn, over {record['interactions']} interactions with controls drawn "
         f"by lot; {record['browser']}, {record['cpu']}, {record['date']}.",
+        "",
+        "While three models of the race train, nine of ten controls wait at most "
+        + ", ".join(f"{wait} ms ({where})" for where, wait in record["wait_ms"].items())
+        + ".",
     ]
     return "\n".join(lines)
 
