@@ -52,6 +52,10 @@ class Live:
         """Wait until it has said these words, and be it for a moment."""
         self.until(lambda: any(words in said for said in self.page.evaluate("heard")), seconds)
 
+    def forget(self):
+        """Begin anew with what was `ever` said."""
+        self.page.evaluate("heard = []")
+
     def still(self, read):
         """Wait until half a second changes nothing any more; what is read then."""
         seen = []

@@ -167,7 +167,7 @@ def test_ten_trainings_leave_nothing_behind(live):
     wire = one.page.context.new_cdp_session(one.page)
     sizes = []
     for _ in range(10):
-        one.page.evaluate("heard = []")
+        one.forget()
         one.root.locator(".go").click()
         one.ever("Training now")
         one.button("Reset").click()

@@ -228,7 +228,7 @@ def test_ten_races_leave_nothing_behind(live):
 
     sizes = []
     for _ in range(10):
-        one.page.evaluate("heard = []")
+        one.forget()
         go(one).click()
         one.ever("Training: step")
         one.page.wait_for_timeout(150)
